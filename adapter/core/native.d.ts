@@ -1,0 +1,207 @@
+// The contract of the native addon: what crosses the N-API boundary, and nothing else.
+// Addresses of the debuggee are bigint, sizes are number (bytes). Every method that returns a promise runs on the
+// supervisor thread, in the order called; it rejects with a NativeError.
+
+/** Error thrown by the addon. `code` is an errno name (`EPERM`) or one of the `RP_…` codes of native/src/util/error.h. */
+export interface NativeError extends Error {
+  code: string;
+  /** What was being done: `PTRACE_SEIZE`, `execve`, `userfaultfd` … */
+  operation?: string;
+  /** Only from `rollback`: false when the process could not be brought back to the state before the attempt. */
+  trusted?: boolean;
+}
+
+export type TrackerKind = 'userfaultfd' | 'softDirty' | 'compare';
+
+/** What this kernel and this user can do; found out once, with a child process of the supervisor's own. */
+export interface Capabilities {
+  /** `6.18.0` */
+  kernel: string;
+  architecture: string;
+  ptrace: boolean;
+  /** Value of kernel.yama.ptrace_scope, or null where Yama is absent. */
+  yamaScope: number | null;
+  userfaultfd: boolean;
+  pagemapScan: boolean;
+  softDirty: boolean;
+  pidfdGetfd: boolean;
+  /** clone3 with set_tid: CAP_CHECKPOINT_RESTORE. */
+  setTid: boolean;
+  tracker: TrackerKind;
+  /** In words, one line per missing facility. */
+  lacks: string[];
+  /** XSAVE component number → offset and size in the NT_X86_XSTATE blob (bytes). CPUID leaf 0xD. */
+  xstate: { component: number; offset: number; size: number }[];
+  /** XCR0 as a bit set of components. */
+  xcr0: bigint;
+}
+
+export type Stdio =
+  /** The debuggee gets the adapter's own descriptors 0, 1, 2 (rollpoint-server). */
+  | { kind: 'inherit' }
+  /** A new session whose controlling terminal is `terminal`; stderr goes to `stderrTerminal` where given. Paths of ptys. */
+  | { kind: 'terminal'; terminal: string; stderrTerminal?: string };
+
+export interface LaunchOptions {
+  /** Path of the program, or a name looked up on PATH. */
+  program: string;
+  /** Without argv[0]. */
+  args: string[];
+  /** argv[0]; default `program`. */
+  argv0?: string;
+  cwd?: string;
+  /** `NAME=value`, the whole environment. */
+  env: string[];
+  stdio: Stdio;
+  disableAslr: boolean;
+}
+
+export interface ProcessInfo {
+  pid: number;
+  /** Absolute path of the running executable. */
+  executable: string;
+}
+
+export interface ThreadInfo {
+  tid: number;
+  name: string;
+  /** Processor it last ran on. */
+  core: number;
+}
+
+export type ResumeKind = 'continue' | 'step' | 'range';
+
+export interface ResumeAction {
+  /** Thread, or -1 for every thread that no earlier action names. First match wins, as in vCont. */
+  tid: number;
+  kind: ResumeKind;
+  /** Signal to deliver (Linux number), 0 for none. */
+  signal: number;
+  /** `range`: step while start <= pc < end. */
+  start?: bigint;
+  end?: bigint;
+}
+
+export type BreakpointKind = 'software' | 'hardware' | 'write' | 'read' | 'access';
+
+export type StopReason = 'signal' | 'breakpoint' | 'hardwareBreakpoint' | 'watchpoint' | 'step' | 'interrupt' | 'exec';
+
+/** Events come in order; after `stopped` every thread is stopped until the next `resume`. */
+export type NativeEvent =
+  | {
+      type: 'stopped';
+      pid: number;
+      tid: number;
+      reason: StopReason;
+      /** Linux signal number: 5 for breakpoints and steps, 0 for `interrupt`. */
+      signal: number;
+      /** `watchpoint`: the data address, and which kind was hit. */
+      address?: bigint;
+      access?: 'write' | 'read' | 'access';
+      /** `exec`: path of the new program. */
+      executable?: string;
+    }
+  | { type: 'exited'; pid: number; code: number }
+  | { type: 'killed'; pid: number; signal: number }
+  /** Snapshots that went with an exec or with the process, in words for the log. */
+  | { type: 'snapshotsLost'; ids: number[]; message: string }
+  | { type: 'log'; message: string };
+
+export interface Registers {
+  /** struct user_regs_struct: 27 × 8 bytes. */
+  general: Uint8Array;
+  /** NT_X86_XSTATE, standard (non-compacted) format. */
+  xstate: Uint8Array;
+}
+
+export interface CaptureResult {
+  id: number;
+  /** The snapshot that the process stood on or had run on from. */
+  parent: number | null;
+  /** Bytes and pages that this snapshot adds to the page store. For the first: 0, its pages stay in the frozen twin. */
+  bytes: number;
+  pages: number;
+  /** µs between the begin and the end of the capture; threads were stopped throughout. */
+  pauseMicros: number;
+  threads: number[];
+  exact: boolean;
+  warnings: { kind: string; message: string }[];
+}
+
+export interface RollbackResult {
+  micros: number;
+  pagesWritten: number;
+  /** Thread that was given to `capture`, when it exists, else the leader. */
+  tid: number;
+  warnings: { kind: string; message: string }[];
+}
+
+export interface StoreStats {
+  snapshots: number;
+  /** Pages held once each, and their bytes. */
+  pages: number;
+  bytes: number;
+  /** Pages that the frozen twin alone keeps alive (estimate), bytes. */
+  twinBytes: number;
+}
+
+/** One difference found by `verify`. */
+export interface Difference {
+  what: 'memory' | 'registers' | 'xstate' | 'threads' | 'layout' | 'signalMask' | 'descriptors';
+  message: string;
+}
+
+export interface SupervisorOptions {
+  /** Default: the best that the kernel has. Naming one that the kernel lacks throws. */
+  tracker?: TrackerKind;
+}
+
+/** One debuggee under ptrace. Ends its thread with `dispose`; a debuggee that still lives is killed (launched) or detached (attached). */
+export interface Supervisor {
+  launch(options: LaunchOptions): Promise<ProcessInfo>;
+  attach(pid: number): Promise<ProcessInfo>;
+  /** Leaves the debuggee running with nothing of ours inside it. */
+  detach(): Promise<void>;
+  /** SIGKILL, and waits until it is gone; a `killed` event follows. */
+  kill(): Promise<void>;
+  dispose(): Promise<void>;
+
+  threads(): Promise<ThreadInfo[]>;
+  /** Resolves when the threads run; the next stop comes as an event. Rejects RP_NOT_STOPPED. */
+  resume(actions: ResumeAction[]): Promise<void>;
+  /** Asks a running debuggee to stop: a `stopped` event with reason `interrupt`. Nothing when it is stopped. */
+  interrupt(): Promise<void>;
+
+  /** May return fewer bytes than asked for where the mapping ends; rejects EFAULT when none could be read. */
+  readMemory(address: bigint, length: number): Promise<Uint8Array>;
+  writeMemory(address: bigint, data: Uint8Array): Promise<void>;
+  readRegisters(tid: number): Promise<Registers>;
+  writeRegisters(tid: number, registers: Partial<Registers>): Promise<void>;
+  /** Inserted while the debuggee runs only; memory reads never show it. Same kind, address and length twice counts once. */
+  insertBreakpoint(kind: BreakpointKind, address: bigint, length: number): Promise<void>;
+  removeBreakpoint(kind: BreakpointKind, address: bigint, length: number): Promise<void>;
+  /** struct siginfo of the thread's stop: 128 bytes; rejects when it has none. */
+  readSiginfo(tid: number): Promise<Uint8Array>;
+  /** Auxiliary vector as in /proc/PID/auxv. */
+  readAuxv(): Promise<Uint8Array>;
+
+  /** Captures the stopped debuggee. `tid` is remembered as its current thread. */
+  capture(options: { tid: number; files: 'rewind' | 'keep' }): Promise<CaptureResult>;
+  /** Rolls the stopped debuggee back, in place. On failure returns to the state before or rejects with trusted: false. */
+  rollback(id: number): Promise<RollbackResult>;
+  /** Memory of a deleted snapshot that no other needs is freed. Its children hang under its parent. */
+  deleteSnapshot(id: number): Promise<void>;
+  /** Bytes that would be freed by deleting each snapshot alone are not known; this is the whole. */
+  stats(): Promise<StoreStats>;
+  /** Reads the process anew and compares all of it with the snapshot. Empty: equal. */
+  verify(id: number): Promise<Difference[]>;
+}
+
+export interface Addon {
+  probe(): Capabilities;
+  /** `onEvent` is called on the JavaScript thread. */
+  createSupervisor(options: SupervisorOptions, onEvent: (event: NativeEvent) => void): Supervisor;
+  /** A new pty pair; the caller owns `master` (non-blocking, close-on-exec). */
+  openPty(rows: number, columns: number): { master: number; path: string };
+  resizePty(master: number, rows: number, columns: number): void;
+}
