@@ -1,0 +1,121 @@
+// Compiles native/src into native/build/Release/rollpoint.node, incrementally, with the flags of native/binding.gyp.
+// Calls g++ itself instead of node-gyp: Node-API headers come from npm, so neither Python nor a download is needed.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import * as path from 'node:path';
+import { addon, at } from './paths.mjs';
+
+const require = createRequire(import.meta.url);
+const native = at('native');
+const objects = at('native/build/objects');
+const compiler = process.env.CXX || 'g++';
+
+/** native/binding.gyp is kept as plain JSON so that it can be the one description of the build. */
+function description() {
+  const target = JSON.parse(readFileSync(path.join(native, 'binding.gyp'), 'utf8')).targets[0];
+  const packageOf = (entry) => /require\('([^']+)'\)/.exec(entry)?.[1];
+  const includes = target.include_dirs.map((entry) => {
+    const name = packageOf(entry);
+    if (!name) return path.join(native, entry);
+    const folder = path.dirname(require.resolve(`${name}/package.json`));
+    return name === 'node-api-headers' ? path.join(folder, 'include') : folder;
+  });
+  return {
+    // The headers of others are not held to our warnings.
+    compile: [
+      ...target.cflags_cc,
+      ...[`NODE_GYP_MODULE_NAME=${target.target_name}`, 'BUILDING_NODE_EXTENSION', ...target.defines].map((d) => `-D${d}`),
+      ...includes.flatMap((folder) => [folder.startsWith(native) ? '-I' : '-isystem', folder]),
+    ],
+    link: ['-shared', ...target.ldflags],
+  };
+}
+
+function run(args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(compiler, args, { stdio: ['ignore', 'inherit', 'inherit'], cwd: native });
+    child.once('error', (error) =>
+      reject(error.code === 'ENOENT' ? new Error(`${compiler} is missing: install the package g++.`) : error),
+    );
+    child.once('exit', (code, signal) =>
+      code === 0 ? resolve() : reject(new Error(`${compiler} failed (${signal ?? code}): ${args.at(-1)}`)),
+    );
+  });
+}
+
+/** True when `output` is missing or older than one of the files that its depfile names. */
+function outdated(output, depfile) {
+  if (!existsSync(output) || !existsSync(depfile)) return true;
+  const built = statSync(output).mtimeMs;
+  const inputs = readFileSync(depfile, 'utf8').replace(/\\\n/g, ' ').replace(/^[^:]*:/, '').trim().split(/\s+/);
+  return inputs.some((file) => {
+    const full = path.resolve(native, file);
+    return !existsSync(full) || statSync(full).mtimeMs > built;
+  });
+}
+
+export function nativeSources() {
+  const folder = path.join(native, 'src');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith('.cc'))
+    .sort()
+    .map((file) => path.join(folder, file));
+}
+
+export async function buildNative({ jobs = Math.min(availableParallelism(), 8) } = {}) {
+  const sources = nativeSources();
+  if (sources.length === 0) return (console.warn('native: no sources yet'), { compiled: 0, linked: false });
+  const { compile, link } = description();
+  const flags = createHash('sha256').update(JSON.stringify([compiler, compile, link])).digest('hex').slice(0, 12);
+  const folder = path.join(objects, flags);
+  mkdirSync(folder, { recursive: true });
+  mkdirSync(path.dirname(addon), { recursive: true });
+
+  const units = sources.map((source) => {
+    const object = path.join(folder, path.relative(path.join(native, 'src'), source).replaceAll('/', '-') + '.o');
+    return { source, object, depfile: `${object}.d` };
+  });
+  const pending = units.filter((unit) => outdated(unit.object, unit.depfile));
+  let failure = null;
+  const worker = async () => {
+    for (let unit = pending.shift(); unit && !failure; unit = pending.shift()) {
+      // Written under another name first: an interrupted compiler must not leave half an object behind.
+      const fresh = `${unit.object}.${process.pid}`;
+      const begin = new Date();
+      try {
+        await run([...compile, '-MMD', '-MF', unit.depfile, '-c', '-o', fresh, unit.source]);
+        // As old as its beginning: a source saved meanwhile is compiled again next time.
+        utimesSync(fresh, begin, begin);
+        renameSync(fresh, unit.object);
+      } catch (error) {
+        rmSync(fresh, { force: true });
+        failure ??= error;
+      }
+    }
+  };
+  const compiled = pending.length;
+  await Promise.all(Array.from({ length: jobs }, worker));
+  if (failure) throw failure;
+
+  const list = units.map((unit) => unit.object).join('\n');
+  const listFile = path.join(objects, 'linked');
+  const unchanged = existsSync(listFile) && readFileSync(listFile, 'utf8') === list;
+  const linked = existsSync(addon) ? statSync(addon).mtimeMs : 0;
+  if (compiled === 0 && unchanged && units.every((unit) => statSync(unit.object).mtimeMs <= linked)) {
+    return { compiled, linked: false };
+  }
+  // A new inode: a process that has the old addon mapped keeps it.
+  const fresh = `${addon}.${process.pid}`;
+  try {
+    await run([...link, '-o', fresh, ...units.map((unit) => unit.object)]);
+    renameSync(fresh, addon);
+  } finally {
+    rmSync(fresh, { force: true });
+  }
+  writeFileSync(listFile, list);
+  return { compiled, linked: true };
+}
