@@ -1,0 +1,320 @@
+// Takes, restores, lists, changes and deletes the snapshots of one session, and keeps them within the memory limit.
+// Must not know gdb, DAP messages or the addon: the core, the restorer and the sink are passed in.
+import { messageOf, UserError } from '../errors';
+import type { SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
+import type { Restorer, SnapshotCore, SnapshotPolicy, SnapshotSink, Whereabouts } from './interfaces';
+import { Retention } from './retention';
+import { formatSize } from './size';
+import { describe, isAutomatic, SnapshotTree } from './snapshot';
+import { reasonOf, shouldTake, type Stop } from './trigger';
+
+export interface ManagerParts {
+  core: SnapshotCore;
+  restorer: Restorer;
+  whereabouts: Whereabouts;
+  sink: SnapshotSink;
+  /** Milliseconds since the epoch. */
+  clock: () => number;
+  policy: SnapshotPolicy;
+}
+
+type ProgramState = 'running' | 'stopped' | 'ended';
+
+export class SnapshotManager {
+  private readonly tree = new SnapshotTree();
+  private readonly retention: Retention;
+  /** Why an id is no longer there, as the end of the sentence `Snapshot 7 …`. */
+  private readonly gone = new Map<SnapshotId, string>();
+  private program: ProgramState = 'running';
+  private restoring: SnapshotId | null = null;
+  private queue: Promise<unknown> = Promise.resolve();
+  private changes = false;
+  private saidFull = false;
+  private lastFailure: string | undefined;
+
+  constructor(private readonly parts: ManagerParts) {
+    this.retention = new Retention(parts.policy.memoryLimit);
+  }
+
+  list(): SnapshotList {
+    return this.tree.list();
+  }
+
+  /** To be awaited before the user hears of the stop, so that the snapshot is of exactly that moment. Never rejects. */
+  async onStop(stop: Stop): Promise<void> {
+    if (this.program !== 'ended') {
+      this.program = 'stopped';
+    }
+    if (this.restoring !== null) {
+      // Comes from inside `restore`, which holds the queue: to wait for it here would be to wait for ourselves.
+      if (stop.restoring) {
+        this.arrive(this.restoring);
+      }
+      return;
+    }
+    if (shouldTake(stop, this.parts.policy.auto)) {
+      await this.exclusively(() => this.takeAutomatic(reasonOf(stop)));
+    }
+  }
+
+  onResume(): void {
+    if (this.program !== 'ended') {
+      this.program = 'running';
+    }
+    this.tree.moveOn();
+  }
+
+  /** The user wrote to memory, a register or a variable: the process no longer equals its snapshot. */
+  onEdit(): void {
+    this.tree.moveOn();
+  }
+
+  onEnd(): void {
+    this.program = 'ended';
+  }
+
+  /** The core lost snapshots with an exec or with the process. */
+  onLost(ids: readonly SnapshotId[], message: string): void {
+    for (const id of ids) {
+      if (this.tree.get(id)) {
+        this.drop(id, `is gone: ${message}`);
+      }
+    }
+    this.publish();
+  }
+
+  /** Takes one by hand. Throws UserError when the program runs or has ended, or the memory limit is reached. */
+  take(label?: string): Promise<SnapshotInfo> {
+    return this.exclusively(async () => {
+      this.requireStopped('taken');
+      if (!(await this.makeRoom())) {
+        throw new UserError(await this.fullMessage());
+      }
+      return structuredClone(await this.capture('manual', label));
+    });
+  }
+
+  /**
+   * Rolls the process back to snapshot `id`. What the process is now is kept first, as a snapshot with reason
+   * `restore`, unless it still stands on one. Throws UserError when there is no such snapshot or the program runs.
+   */
+  restore(id: SnapshotId): Promise<void> {
+    return this.exclusively(() => this.rollBackTo(() => this.find(id)));
+  }
+
+  /** To the previous snapshot on the current branch. Throws UserError when there is none. */
+  stepBack(): Promise<void> {
+    return this.exclusively(() =>
+      this.rollBackTo(() => this.tree.previous() ?? fail('There is no earlier snapshot on this branch to step back to.')),
+    );
+  }
+
+  /** To the previous breakpoint snapshot on the current branch. Throws UserError when there is none. */
+  reverseContinue(): Promise<void> {
+    return this.exclusively(() =>
+      this.rollBackTo(
+        () =>
+          this.tree.previous('breakpoint') ?? fail('There is no earlier breakpoint snapshot on this branch to go back to.'),
+      ),
+    );
+  }
+
+  /** What is undefined in `change` stays; an empty label counts as none. */
+  update(id: SnapshotId, change: { label?: string | null; pinned?: boolean }): Promise<SnapshotInfo> {
+    return this.exclusively(async () => {
+      const snapshot = this.find(id);
+      if (change.label !== undefined) {
+        snapshot.label = change.label?.trim() || null;
+        this.changes = true;
+      }
+      if (change.pinned !== undefined && change.pinned !== snapshot.pinned) {
+        snapshot.pinned = change.pinned;
+        this.changes = true;
+        this.file(snapshot);
+      }
+      return structuredClone(snapshot);
+    });
+  }
+
+  /** Also a pinned one and the current one: pinning guards against eviction, not against the user. */
+  delete(id: SnapshotId): Promise<void> {
+    return this.exclusively(async () => {
+      this.find(id);
+      await this.parts.core.deleteSnapshot(id);
+      this.drop(id, 'was deleted.');
+    });
+  }
+
+  private async takeAutomatic(reason: SnapshotReason): Promise<void> {
+    try {
+      if (this.program !== 'stopped') {
+        return;
+      }
+      if (await this.makeRoom()) {
+        await this.capture(reason);
+        this.saidFull = false;
+      } else if (!this.saidFull) {
+        this.saidFull = true;
+        this.parts.sink.tell(`No more automatic snapshots for now. ${await this.fullMessage()}`);
+      }
+      this.lastFailure = undefined;
+    } catch (error) {
+      const message = messageOf(error);
+      if (message !== this.lastFailure) {
+        this.parts.sink.tell(`No snapshot was taken at this stop: ${message}`);
+      }
+      this.lastFailure = message;
+    }
+  }
+
+  private async capture(reason: SnapshotReason, label?: string, alsoNeeded?: SnapshotId): Promise<SnapshotInfo> {
+    const { core, whereabouts, clock, policy } = this.parts;
+    const { threadId, tid, location } = await whereabouts.here();
+    const createdAt = clock();
+    const { id, parent, bytes, pages, pauseMicros, exact, warnings } = await core.capture({ tid, files: policy.files });
+    const snapshot: SnapshotInfo = {
+      id,
+      parent: parent !== null && this.tree.get(parent) ? parent : this.tree.current,
+      label: label?.trim() || null,
+      reason,
+      createdAt,
+      threadId,
+      location,
+      bytes,
+      pages,
+      pauseMicros,
+      pinned: false,
+      exact,
+      warnings,
+    };
+    this.tree.add(snapshot);
+    this.changes = true;
+    this.file(snapshot);
+    await this.evictDownToLimit(alsoNeeded === undefined ? [id] : [id, alsoNeeded]);
+    return snapshot;
+  }
+
+  private async rollBackTo(choose: () => SnapshotInfo): Promise<void> {
+    this.requireStopped('restored');
+    const { id } = choose();
+    if (this.tree.hasMoved) {
+      // Never refused for want of memory: without it the present would be lost.
+      await this.capture('restore', undefined, id);
+      this.publish();
+    }
+    this.restoring = id;
+    try {
+      await this.parts.restorer.restore(id);
+      this.arrive(id);
+    } finally {
+      this.restoring = null;
+    }
+  }
+
+  private arrive(id: SnapshotId): void {
+    if (this.program !== 'ended') {
+      this.program = 'stopped';
+    }
+    if (this.tree.current !== id || this.tree.hasMoved) {
+      this.tree.arriveAt(id);
+      this.changes = true;
+      // Before the session tells of the stop: who lists the snapshots then must find this one current.
+      this.publish();
+    }
+  }
+
+  /** Evicts until the memory in use is below the limit; false when it cannot be brought there. */
+  private async makeRoom(): Promise<boolean> {
+    const { current } = this.tree;
+    let used = await this.used();
+    while (used >= this.retention.limit) {
+      // The current one last: once the process has moved on and the next one is taken, it is one of many.
+      const id = this.retention.oldest([current]) ?? (this.tree.hasMoved ? this.retention.oldest([]) : undefined);
+      if (id === undefined) {
+        return false;
+      }
+      await this.evict(id);
+      used = await this.used();
+    }
+    return true;
+  }
+
+  private async evictDownToLimit(needed: readonly SnapshotId[]): Promise<void> {
+    while ((await this.used()) > this.retention.limit) {
+      const id = this.retention.oldest([...needed, this.tree.current]);
+      if (id === undefined) {
+        return;
+      }
+      await this.evict(id);
+    }
+  }
+
+  private async evict(id: SnapshotId): Promise<void> {
+    const words = describe(this.find(id));
+    await this.parts.core.deleteSnapshot(id);
+    this.drop(id, 'was evicted; raise "snapshots.memoryLimit" or pin it to keep it.');
+    this.parts.sink.tell(
+      `${words} was evicted: the snapshots reached "snapshots.memoryLimit" (${formatSize(this.retention.limit)}). ` +
+        'Pin a snapshot to keep it.',
+    );
+  }
+
+  private file(snapshot: SnapshotInfo): void {
+    if (isAutomatic(snapshot) && !snapshot.pinned) {
+      this.retention.release(snapshot.id, snapshot.bytes);
+    } else {
+      this.retention.keep(snapshot.id);
+    }
+  }
+
+  private drop(id: SnapshotId, why: string): void {
+    this.tree.remove(id);
+    this.retention.keep(id);
+    this.gone.set(id, why);
+    this.changes = true;
+  }
+
+  private async used(): Promise<number> {
+    const { bytes, twinBytes } = await this.parts.core.stats();
+    return bytes + twinBytes;
+  }
+
+  private async fullMessage(): Promise<string> {
+    return (
+      `The snapshots that stay (hand-made, pinned and current) take ${formatSize(await this.used())} of the ` +
+      `${formatSize(this.retention.limit)} that "snapshots.memoryLimit" allows: delete some, or raise it.`
+    );
+  }
+
+  private find(id: SnapshotId): SnapshotInfo {
+    const why = this.gone.get(id);
+    return this.tree.get(id) ?? fail(why ? `Snapshot ${id} ${why}` : `There is no snapshot ${id}.`);
+  }
+
+  private requireStopped(done: string): void {
+    if (this.program === 'running') {
+      fail(`The program is running: pause it first, then a snapshot can be ${done}.`);
+    }
+    if (this.program === 'ended') {
+      fail(`The program has ended, so no snapshot can be ${done}. Start it again.`);
+    }
+  }
+
+  private publish(): void {
+    if (this.changes) {
+      this.changes = false;
+      this.parts.sink.changed(this.list());
+    }
+  }
+
+  /** One at a time, in the order asked for: a capture and a rollback must never interleave. */
+  private exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(work).finally(() => this.publish());
+    this.queue = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function fail(message: string): never {
+  throw new UserError(message);
+}

@@ -1,0 +1,91 @@
+// The snapshots of a session as a tree: who hangs under whom, and which one the process stands on or has run on from.
+// Pure data; must not know the core, gdb or how snapshots are kept within the limit.
+import type { SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
+
+/** Taken without being asked for: may be evicted unless pinned. */
+export function isAutomatic(snapshot: SnapshotInfo): boolean {
+  return snapshot.reason !== 'manual';
+}
+
+/** How messages name a snapshot: `Snapshot 3 (before the loop)`, `Snapshot 4 (main, counter.cpp:12)`. */
+export function describe(snapshot: SnapshotInfo): string {
+  const at = snapshot.location;
+  const file = at?.path?.slice(at.path.lastIndexOf('/') + 1);
+  const place = at && [at.name, file && (at.line === undefined ? file : `${file}:${at.line}`)].filter(Boolean).join(', ');
+  const words = snapshot.label ?? place;
+  return words ? `Snapshot ${snapshot.id} (${words})` : `Snapshot ${snapshot.id}`;
+}
+
+export class SnapshotTree {
+  private readonly byId = new Map<SnapshotId, SnapshotInfo>();
+  private standing: SnapshotId | null = null;
+  private moved = true;
+
+  /** The snapshot that the process stands on or has run on from. */
+  get current(): SnapshotId | null {
+    return this.standing;
+  }
+
+  /** True when the process may differ from `current`, or there is none. */
+  get hasMoved(): boolean {
+    return this.standing === null || this.moved;
+  }
+
+  get(id: SnapshotId): SnapshotInfo | undefined {
+    return this.byId.get(id);
+  }
+
+  add(snapshot: SnapshotInfo): void {
+    this.byId.set(snapshot.id, snapshot);
+    this.arriveAt(snapshot.id);
+  }
+
+  /** The process is now exactly as it was at `id`. */
+  arriveAt(id: SnapshotId): void {
+    this.standing = id;
+    this.moved = false;
+  }
+
+  /** The process ran, or the user changed it. */
+  moveOn(): void {
+    this.moved = true;
+  }
+
+  /** Children of the removed one hang under its parent; so does the process. */
+  remove(id: SnapshotId): void {
+    const gone = this.byId.get(id);
+    if (!gone) {
+      return;
+    }
+    this.byId.delete(id);
+    for (const snapshot of this.byId.values()) {
+      if (snapshot.parent === id) {
+        snapshot.parent = gone.parent;
+      }
+    }
+    if (this.standing === id) {
+      this.standing = gone.parent;
+      this.moved = true;
+    }
+  }
+
+  /** The snapshot before the present on the current branch; `reason` narrows it to snapshots taken for that reason. */
+  previous(reason?: SnapshotReason): SnapshotInfo | undefined {
+    const start = this.standing === null ? undefined : this.byId.get(this.standing);
+    let candidate = this.moved ? start : this.parentOf(start);
+    while (candidate && reason && candidate.reason !== reason) {
+      candidate = this.parentOf(candidate);
+    }
+    return candidate;
+  }
+
+  /** Copies, in the order taken. */
+  list(): SnapshotList {
+    const snapshots = [...this.byId.values()].sort((a, b) => a.id - b.id).map((snapshot) => structuredClone(snapshot));
+    return { snapshots, current: this.standing };
+  }
+
+  private parentOf(snapshot: SnapshotInfo | undefined): SnapshotInfo | undefined {
+    return snapshot?.parent == null ? undefined : this.byId.get(snapshot.parent);
+  }
+}
