@@ -1,0 +1,44 @@
+// `npm run package`: dist/rollpoint-linux-x64-VERSION.vsix from what `npm run build` made.
+// Staged in a folder of its own, so that what goes in is listed here and nowhere else.
+import { spawnSync } from 'node:child_process';
+import { cpSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { createVSIX } from '@vscode/vsce';
+import { thirdPartyNotices } from './notices.mjs';
+import { addon, at, dist } from './paths.mjs';
+
+const manifest = JSON.parse(readFileSync(at('package.json'), 'utf8'));
+const stage = path.join(dist, 'stage');
+export const packagePath = path.join(dist, `${manifest.name}-linux-x64-${manifest.version}.vsix`);
+
+function fill() {
+  rmSync(stage, { recursive: true, force: true });
+  mkdirSync(path.join(stage, 'dist'), { recursive: true });
+  mkdirSync(path.join(stage, 'native/build/Release'), { recursive: true });
+  for (const name of ['extension.js', 'rollpoint-adapter.js', 'rollpoint-server.js']) {
+    copyFileSync(path.join(dist, name), path.join(stage, 'dist', name));
+  }
+  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md']) copyFileSync(at(name), path.join(stage, name));
+  cpSync(at('media'), path.join(stage, 'media'), { recursive: true });
+  writeFileSync(path.join(stage, 'ThirdPartyNotices.txt'), thirdPartyNotices());
+  const { scripts: _scripts, dependencies: _dependencies, devDependencies: _devDependencies, ...shipped } = manifest;
+  writeFileSync(path.join(stage, 'package.json'), JSON.stringify(shipped, null, 2) + '\n');
+  const target = path.join(stage, path.relative(at(), addon));
+  const result = spawnSync('strip', ['--strip-unneeded', '-o', target, addon], { stdio: 'inherit' });
+  if (result.status !== 0) throw new Error('strip failed: is the package binutils installed?');
+}
+
+fill();
+try {
+  await createVSIX({
+    cwd: stage,
+    packagePath,
+    target: 'linux-x64',
+    dependencies: false,
+    rewriteRelativeLinks: false,
+    allowMissingRepository: true,
+  });
+} finally {
+  rmSync(stage, { recursive: true, force: true });
+}
+console.log(path.relative(process.cwd(), packagePath));
