@@ -1,0 +1,59 @@
+// Builds the debuggees of the tests into test/debuggees/build/, each only when its source is newer.
+// Must not know what they are debugged for. Rust programs are built where rustc exists; the tests need it too.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, extname, join, parse } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const folder = dirname(fileURLToPath(import.meta.url));
+const output = join(folder, 'build');
+
+/** rustup puts rustc where a login shell finds it, which the shell of a test run often is not. */
+function findRustc() {
+  const inHome = join(homedir(), '.cargo', 'bin', 'rustc');
+  return existsSync(inHome) ? inHome : 'rustc';
+}
+
+const compilers = {
+  '.c': (source, target) => ['gcc', ['-g', '-O0', '-pthread', '-o', target, source]],
+  '.cpp': (source, target) => ['g++', ['-std=c++17', '-g', '-O0', '-pthread', '-Wall', '-Wextra', '-o', target, source]],
+  '.rs': (source, target) => [findRustc(), ['-g', '-C', 'opt-level=0', '-o', target, source]],
+};
+
+async function build(file) {
+  const source = join(folder, file);
+  const target = join(output, parse(file).name);
+  const newest = Math.max(statSync(source).mtimeMs, statSync(fileURLToPath(import.meta.url)).mtimeMs);
+  if (existsSync(target) && statSync(target).mtimeMs >= newest) {
+    return;
+  }
+  // Under another name first: a build that is cut off must not leave half a program that looks new.
+  const unfinished = `${target}.${process.pid}.new`;
+  const [compiler, args] = compilers[extname(file)](source, unfinished);
+  try {
+    await run(compiler, args);
+  } catch (error) {
+    if (error.code === 'ENOENT' && extname(file) === '.rs') {
+      console.log(`debuggees: no rustc, ${file} is left out`);
+      return;
+    }
+    throw new Error(`${compiler} ${args.join(' ')}\n${error.stderr || error.message}`);
+  }
+  renameSync(unfinished, target);
+  console.log(`debuggees: built ${parse(file).name}`);
+}
+
+/** Builds what is out of date. Rejects with the compiler's message. */
+export async function buildDebuggees() {
+  mkdirSync(output, { recursive: true });
+  for (const file of readdirSync(folder).filter((name) => extname(name) in compilers)) {
+    await build(file);
+  }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await buildDebuggees();
+}
