@@ -51,6 +51,7 @@ export async function setup({ tests = false, host = false } = {}) {
     npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']);
   }
   run('The build', process.execPath, [at('.config/build.mjs')]);
+  if (tests) run('The build of the debuggees', process.execPath, [at('test/debuggees/build.mjs')]);
   if (host) {
     run('The installation of the VS Code server', process.execPath, [hostInstaller]);
     if (tests) process.env.CHROMIUM_PATH ??= browser();

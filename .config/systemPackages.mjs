@@ -2,6 +2,7 @@
 // As root they are installed; as a user with password-less sudo likewise; else the command to run is printed.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
 import * as path from 'node:path';
 
 /** Absolute path of `name` on PATH (or in a folder that apt installs to), or null. */
@@ -34,10 +35,7 @@ export function browser() {
 
 const program = (name, packageName = name) => ({ package: packageName, present: () => which(name) !== null });
 
-const always = [
-  program('g++'),
-  program('gdb'),
-];
+const always = [program('g++'), program('gdb')];
 /** For the VS Code server: its own native parts are built by node-gyp. */
 const forHost = [program('make'), program('python3')];
 const forBrowser = [{ package: 'chromium', present: () => browser() !== null }];
@@ -50,6 +48,8 @@ const forTests = [
   program('zstd'),
   program('setpriv', 'util-linux'),
   program('git'),
+  // rustup puts it where a login shell finds it, which the shell of a test run often is not.
+  { package: 'rustc', present: () => which('rustc') !== null || existsSync(path.join(homedir(), '.cargo/bin/rustc')) },
 ];
 
 export function required({ tests = false, host = false, browser: wantsBrowser = false }) {
