@@ -23,10 +23,15 @@ const compilers = {
   '.rs': (source, target) => [findRustc(), ['-g', '-C', 'opt-level=0', '-o', target, source]],
 };
 
+/** Few enough that a change of one may rebuild all. */
+function headers() {
+  return readdirSync(folder).filter((name) => extname(name) === '.h').map((name) => join(folder, name));
+}
+
 async function build(file) {
   const source = join(folder, file);
   const target = join(output, parse(file).name);
-  const newest = Math.max(statSync(source).mtimeMs, statSync(fileURLToPath(import.meta.url)).mtimeMs);
+  const newest = Math.max(...[source, fileURLToPath(import.meta.url), ...headers()].map((path) => statSync(path).mtimeMs));
   if (existsSync(target) && statSync(target).mtimeMs >= newest) {
     return;
   }
