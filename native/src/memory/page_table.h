@@ -24,6 +24,8 @@ class PageTablePool {
 
   /// Makes sure that `nodes` more need no system call and no page fault. Call it outside the pause.
   void reserve(size_t nodes);
+  /// Gives everything back to the kernel if no table has entries any more.
+  void trim();
   size_t nodes() const { return live_; }
   /// Bytes of all live nodes; a node shared by several tables counts once.
   uint64_t bytes_held() const { return uint64_t{live_} * sizeof(Node); }
@@ -51,15 +53,15 @@ class PageTablePool {
   uint32_t copy(uint32_t index, unsigned level);
   void unref(uint32_t index, unsigned level);
   void grow();
-  // The one node per level that stands for "all pages absent", shared by whoever needs it.
-  uint32_t absent(unsigned level);
+  // A node whose pages all have the reserved id `id`: one per level and id, shared by whoever needs it.
+  uint32_t uniform(unsigned level, PageId id);
 
   PageStore& store_;
   std::vector<Node*> chunks_;
   uint32_t first_free_ = 0;
   size_t live_ = 0;
   size_t capacity_ = 0;
-  uint32_t absent_[kLevels] = {};
+  uint32_t uniform_[2][kLevels] = {};  // kAbsent, kZero
 };
 
 class PageTable {
@@ -115,8 +117,7 @@ class PageTable {
   static constexpr unsigned kLevels = PageTablePool::kLevels;
   static constexpr unsigned slot_of(uint64_t page, unsigned level) { return (page >> (level * kBits)) & (kFanout - 1); }
 
-  void set_stored(uint64_t page, PageId id);
-  bool erase(uint32_t& link, unsigned level, uint64_t page);
+  void erase(uint32_t& link, unsigned level, uint64_t page);
   void fill(uint32_t& link, unsigned level, uint64_t base, uint64_t first, uint64_t last, PageId id);
   void own(uint32_t& link, unsigned level);
   uint64_t count_own(uint32_t index, unsigned level) const;

@@ -103,6 +103,7 @@ class Pagemap {
 
   util::UniqueFd fd_;
   bool has_scan_ = false;
+  uint64_t guard_ = 0;  // kPageGuard where the kernel knows it
   std::unique_ptr<Region[]> buffer_;
   std::unique_ptr<PagemapEntry[]> entries_;
 };

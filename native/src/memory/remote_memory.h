@@ -24,7 +24,8 @@ struct PageWrite {
 
 class RemoteMemory {
  public:
-  /// kMemFile never uses process_vm_*: reading a frozen twin with it would un-share its pages.
+  /// kMemFile never uses process_vm_*, which un-shares what it reads: a must for the frozen twin, and for
+  /// pages of the debuggee that it still shares with the twin (those not written since).
   enum class Access { kDirect, kMemFile };
   /// Called with the index in the span and the page number of each page that could not be transferred.
   using Failed = std::function<void(size_t index, uint64_t page)>;
