@@ -1,0 +1,221 @@
+// Whether the debuggee runs, who waits for its next stop, and work that needs it stopped for a moment.
+// Decides which stops reach the user; must not know what a stop means to the user or to the snapshots.
+import { UserError } from '../errors';
+import type { Gdb } from './backend';
+import type { MiFrame, MiStopped } from './mi';
+import { isInterrupt, programEnd } from './stopReason';
+
+export type RunState = 'notStarted' | 'stopped' | 'running' | 'ended';
+
+/** The step that the user is waiting for, so that it can be finished after an interruption of ours. */
+export type Step = { command: 'next' | 'step' | 'finish'; threadId: number; function?: string };
+
+export interface ExecutionListener {
+  /** A stop that the user is to hear of; `pauseRequested` when the user asked for it. */
+  stopped(record: MiStopped, pauseRequested: boolean): void;
+  resumed(): void;
+}
+
+export class Execution {
+  private state: RunState = 'notStarted';
+  private pauseRequested = false;
+  private interrupting = false;
+  /** Set while work of ours holds the debuggee; its stop is not the user's. */
+  private waiting: ((record: MiStopped) => void) | undefined;
+  private work: Promise<unknown> = Promise.resolve();
+  private step: Step | undefined;
+  private intercept: ((record: MiStopped) => void) | undefined;
+
+  constructor(
+    private readonly gdb: Gdb,
+    private readonly listener: ExecutionListener,
+  ) {}
+
+  get running(): boolean {
+    return this.state === 'running';
+  }
+
+  get current(): RunState {
+    return this.state;
+  }
+
+  /** The debuggee stands at its start, and gdb is connected. */
+  begin(): void {
+    this.state = 'stopped';
+  }
+
+  end(): void {
+    this.state = 'ended';
+    const { waiting, intercept } = this;
+    this.waiting = this.intercept = undefined;
+    waiting?.({ reason: 'exited-normally' });
+    intercept?.({ reason: 'exited-normally' });
+  }
+
+  requireStopped(): void {
+    if (this.state === 'running') {
+      throw new UserError('The program is running: pause it first.', false);
+    }
+    if (this.state !== 'stopped') {
+      throw new UserError(this.state === 'ended' ? 'The program has ended.' : 'The program has not started yet.', false);
+    }
+  }
+
+  /** Lets the debuggee run by an MI command; resolves when it does. */
+  async resume(command: string, step?: Step): Promise<void> {
+    await this.work;
+    this.requireStopped();
+    this.step = step;
+    this.state = 'running';
+    this.pauseRequested = false;
+    try {
+      await this.gdb.command(command);
+    } catch (error) {
+      if (this.running) {
+        this.state = 'stopped';
+      }
+      throw error;
+    }
+    this.listener.resumed();
+  }
+
+  /** Resumes by `command`, whose stop is not the user's: it comes back as the result. */
+  async resumeTo(command: string): Promise<MiStopped> {
+    const stop = new Promise<MiStopped>((done) => (this.intercept = done));
+    try {
+      await this.resume(command);
+    } catch (error) {
+      this.intercept = undefined;
+      throw error;
+    }
+    return stop;
+  }
+
+  async pause(): Promise<void> {
+    if (this.state !== 'running') {
+      return;
+    }
+    this.pauseRequested = true;
+    if (!this.interrupting) {
+      await this.interrupt();
+    }
+  }
+
+  /**
+   * Does `work` with the debuggee stopped: at once where it is, else after an interruption that the user does not
+   * see. With `stay` the debuggee is left stopped.
+   */
+  whileStopped<T>(work: () => Promise<T>, options: { stay?: boolean } = {}): Promise<T> {
+    const result = this.work.then(() => (this.running ? this.interrupted(work, options.stay === true) : work()));
+    this.work = result.catch(() => undefined);
+    return result;
+  }
+
+  private async interrupted<T>(work: () => Promise<T>, stay: boolean): Promise<T> {
+    const stop = new Promise<MiStopped>((done) => (this.waiting = done));
+    this.interrupting = true;
+    let record: MiStopped;
+    try {
+      // It may have stopped by itself meanwhile: gdb then refuses, and the stop is on its way.
+      await this.interrupt().catch((error: unknown) => {
+        if (this.running && !this.gdb.alive) {
+          throw error;
+        }
+      });
+      record = await stop;
+    } finally {
+      this.interrupting = false;
+      this.waiting = undefined;
+    }
+    if (programEnd(record) || this.state === 'ended') {
+      this.tell(record);
+      throw new UserError('The program has ended.', false);
+    }
+    try {
+      return await work();
+    } finally {
+      if (isInterrupt(record) && !this.pauseRequested) {
+        if (!stay && this.state === 'stopped') {
+          await this.runOn();
+        }
+      } else {
+        this.tell(record);
+      }
+    }
+  }
+
+  /** After an interruption of ours: on with what the user waits for, be it a step. */
+  private async runOn(): Promise<void> {
+    const { step } = this;
+    this.state = 'running';
+    if (!step?.function) {
+      await this.gdb.command('-exec-continue');
+      return;
+    }
+    const { stack } = await this.gdb.command<{ stack: MiFrame[] }>(`-stack-list-frames --thread ${step.threadId} 0 99`);
+    const level = stack.findIndex((frame) => frame.func === step.function);
+    if (level < 0) {
+      await this.gdb.command('-exec-continue');
+    } else if (step.command === 'finish') {
+      await this.gdb.command(`-exec-finish --thread ${step.threadId} --frame ${level}`);
+    } else if (level === 0) {
+      await this.gdb.command(`-exec-${step.command} --thread ${step.threadId}`);
+    } else {
+      // Inside a call that the step was to pass over: out of it, then on with the line.
+      this.intercept = (record) => void this.finishStep(record, step);
+      await this.gdb.command(`-exec-finish --thread ${step.threadId} --frame ${level - 1}`);
+    }
+  }
+
+  private async finishStep(record: MiStopped, step: Step): Promise<void> {
+    if (record.reason !== 'function-finished') {
+      this.tell(record);
+      return;
+    }
+    this.state = 'running';
+    try {
+      await this.gdb.command(`-exec-${step.command} --thread ${step.threadId}`);
+    } catch {
+      this.state = 'stopped';
+      this.tell(record);
+    }
+  }
+
+  private interrupt(): Promise<unknown> {
+    return this.gdb.command('-exec-interrupt --all');
+  }
+
+  /** gdb reported `*running`: also for what was typed at its prompt. */
+  onRunning(): void {
+    if (this.state === 'stopped') {
+      this.state = 'running';
+      this.pauseRequested = false;
+      this.listener.resumed();
+    }
+  }
+
+  onStopped(record: MiStopped): void {
+    if (this.state === 'notStarted' || this.state === 'ended') {
+      return;
+    }
+    if (!programEnd(record)) {
+      this.state = 'stopped';
+    }
+    const { intercept, waiting } = this;
+    if (intercept) {
+      this.intercept = undefined;
+      intercept(record);
+    } else if (waiting) {
+      this.waiting = undefined;
+      waiting(record);
+    } else {
+      this.tell(record);
+    }
+  }
+
+  private tell(record: MiStopped): void {
+    const asked = this.pauseRequested;
+    this.pauseRequested = false;
+    this.listener.stopped(record, asked);
+  }
+}
