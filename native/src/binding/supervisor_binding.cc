@@ -1,0 +1,442 @@
+#include "binding/supervisor_binding.h"
+
+#include <functional>
+#include <memory>
+
+#include "binding/convert.h"
+#include "supervisor/supervisor.h"
+
+namespace rollpoint::binding {
+
+using supervisor::BreakpointKind;
+using supervisor::Event;
+using supervisor::Supervisor;
+
+namespace {
+
+using ToJs = std::function<Napi::Value(Napi::Env)>;
+
+template <class T>
+Napi::Buffer<uint8_t> to_buffer(Napi::Env env, const T* data, size_t size) {
+  return Napi::Buffer<uint8_t>::Copy(env, reinterpret_cast<const uint8_t*>(data), size);
+}
+
+ToJs nothing() {
+  return [](Napi::Env env) { return env.Undefined(); };
+}
+
+BreakpointKind to_breakpoint_kind(const Napi::Value& value) {
+  const std::string name = value.ToString().Utf8Value();
+  if (name == "software") return BreakpointKind::kSoftware;
+  if (name == "hardware") return BreakpointKind::kHardware;
+  if (name == "write") return BreakpointKind::kWrite;
+  if (name == "read") return BreakpointKind::kRead;
+  if (name == "access") return BreakpointKind::kAccess;
+  throw Napi::TypeError::New(value.Env(), "Unknown kind of breakpoint: " + name);
+}
+
+const char* name_of(supervisor::StopReason reason) {
+  using enum supervisor::StopReason;
+  switch (reason) {
+    case kSignal: return "signal";
+    case kBreakpoint: return "breakpoint";
+    case kHardwareBreakpoint: return "hardwareBreakpoint";
+    case kWatchpoint: return "watchpoint";
+    case kStep: return "step";
+    case kInterrupt: return "interrupt";
+    case kExec: return "exec";
+  }
+  return "signal";
+}
+
+Napi::Object event_to_js(Napi::Env env, const Event& event) {
+  auto object = Napi::Object::New(env);
+  object.Set("pid", event.pid);
+  if (auto* stop = std::get_if<supervisor::Stop>(&event.what)) {
+    object.Set("type", "stopped");
+    object.Set("tid", stop->tid);
+    object.Set("reason", name_of(stop->reason));
+    object.Set("signal", stop->signal);
+    if (stop->reason == supervisor::StopReason::kWatchpoint) {
+      object.Set("address", Napi::BigInt::New(env, stop->address));
+      object.Set("access", stop->access == BreakpointKind::kWrite ? "write" : "access");
+    }
+    if (stop->reason == supervisor::StopReason::kExec) object.Set("executable", stop->executable);
+  } else if (auto* end = std::get_if<supervisor::End>(&event.what)) {
+    object.Set("type", end->killed ? "killed" : "exited");
+    object.Set(end->killed ? "signal" : "code", end->code);
+  } else if (auto* lost = std::get_if<supervisor::SnapshotsLost>(&event.what)) {
+    object.Set("type", "snapshotsLost");
+    auto ids = Napi::Array::New(env);
+    for (auto id : lost->ids) ids.Set(ids.Length(), id);
+    object.Set("ids", ids);
+    object.Set("message", lost->message);
+  } else if (auto* line = std::get_if<supervisor::LogLine>(&event.what)) {
+    object.Set("type", "log");
+    object.Set("message", line->message);
+  }
+  return object;
+}
+
+Napi::Array warnings_to_js(Napi::Env env, const std::vector<snapshot::Warning>& warnings) {
+  auto array = Napi::Array::New(env);
+  for (auto& warning : warnings) {
+    auto object = Napi::Object::New(env);
+    object.Set("kind", warning.kind);
+    object.Set("message", warning.message);
+    array.Set(array.Length(), object);
+  }
+  return array;
+}
+
+Napi::Object capture_to_js(Napi::Env env, const snapshot::CaptureResult& result) {
+  auto object = Napi::Object::New(env);
+  object.Set("id", result.id);
+  object.Set("parent", result.parent ? Napi::Value::From(env, *result.parent) : env.Null());
+  object.Set("bytes", static_cast<double>(result.bytes));
+  object.Set("pages", static_cast<double>(result.pages));
+  object.Set("pauseMicros", result.pause_micros);
+  auto threads = Napi::Array::New(env);
+  for (pid_t tid : result.threads) threads.Set(threads.Length(), tid);
+  object.Set("threads", threads);
+  object.Set("exact", result.exact);
+  object.Set("warnings", warnings_to_js(env, result.warnings));
+  return object;
+}
+
+class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Supervisor", {
+      InstanceMethod<&SupervisorBinding::launch>("launch"),
+      InstanceMethod<&SupervisorBinding::attach>("attach"),
+      InstanceMethod<&SupervisorBinding::detach>("detach"),
+      InstanceMethod<&SupervisorBinding::kill>("kill"),
+      InstanceMethod<&SupervisorBinding::dispose>("dispose"),
+      InstanceMethod<&SupervisorBinding::threads>("threads"),
+      InstanceMethod<&SupervisorBinding::resume>("resume"),
+      InstanceMethod<&SupervisorBinding::interrupt>("interrupt"),
+      InstanceMethod<&SupervisorBinding::read_memory>("readMemory"),
+      InstanceMethod<&SupervisorBinding::write_memory>("writeMemory"),
+      InstanceMethod<&SupervisorBinding::read_registers>("readRegisters"),
+      InstanceMethod<&SupervisorBinding::write_registers>("writeRegisters"),
+      InstanceMethod<&SupervisorBinding::insert_breakpoint>("insertBreakpoint"),
+      InstanceMethod<&SupervisorBinding::remove_breakpoint>("removeBreakpoint"),
+      InstanceMethod<&SupervisorBinding::read_siginfo>("readSiginfo"),
+      InstanceMethod<&SupervisorBinding::read_auxv>("readAuxv"),
+      InstanceMethod<&SupervisorBinding::capture>("capture"),
+      InstanceMethod<&SupervisorBinding::rollback>("rollback"),
+      InstanceMethod<&SupervisorBinding::delete_snapshot>("deleteSnapshot"),
+      InstanceMethod<&SupervisorBinding::stats>("stats"),
+      InstanceMethod<&SupervisorBinding::verify>("verify"),
+    });
+  }
+
+  explicit SupervisorBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SupervisorBinding>(info) {
+    auto options = info[0].As<Napi::Object>();
+    auto tracker = snapshot::TrackerKind::kUserfaultfd;
+    const std::string name = options.Get("tracker").ToString().Utf8Value();
+    if (name == "softDirty") tracker = snapshot::TrackerKind::kSoftDirty;
+    else if (name == "compare") tracker = snapshot::TrackerKind::kCompare;
+    on_event_ = Napi::Persistent(info[1].As<Napi::Function>());
+    to_js_thread_ = Napi::ThreadSafeFunction::New(info.Env(), info[1].As<Napi::Function>(), "rollpoint", 0, 1);
+    auto to_js_thread = to_js_thread_;
+    supervisor_ = std::make_unique<Supervisor>(tracker, [to_js_thread](Event event) mutable {
+      auto* carried = new Event(std::move(event));
+      auto deliver = [](Napi::Env env, Napi::Function callback, Event* value) {
+        std::unique_ptr<Event> owned(value);
+        callback.Call({event_to_js(env, *owned)});
+      };
+      if (to_js_thread.BlockingCall(carried, deliver) != napi_ok) delete carried;
+    });
+  }
+
+ private:
+  struct Settled {
+    Napi::Promise::Deferred deferred;
+    ToJs value;
+    std::optional<Failure> failure;
+  };
+
+  /// Posts `work` to the supervisor thread; what it returns is converted on the JavaScript thread.
+  Napi::Value run(Napi::Env env, std::function<ToJs()> work) {
+    auto* settled = new Settled{Napi::Promise::Deferred::New(env), {}, {}};
+    auto promise = settled->deferred.Promise();
+    if (!supervisor_) {
+      std::unique_ptr<Settled> owned(settled);
+      owned->deferred.Reject(to_js(env, {util::kNoProcess, "The supervisor has ended.", {}, {}}).Value());
+      return promise;
+    }
+    auto to_js_thread = to_js_thread_;
+    supervisor_->post([settled, to_js_thread, work = std::move(work)]() mutable {
+      try {
+        settled->value = work();
+      } catch (...) {
+        settled->failure = current_failure();
+      }
+      auto settle = [](Napi::Env env, Napi::Function, Settled* value) {
+        std::unique_ptr<Settled> owned(value);
+        if (owned->failure) owned->deferred.Reject(to_js(env, *owned->failure).Value());
+        else owned->deferred.Resolve(owned->value(env));
+      };
+      if (to_js_thread.BlockingCall(settled, settle) != napi_ok) delete settled;
+    });
+    return promise;
+  }
+
+  Napi::Value launch(const Napi::CallbackInfo& info) {
+    auto options = info[0].As<Napi::Object>();
+    supervisor::LaunchRequest request;
+    request.program = options.Get("program").ToString().Utf8Value();
+    request.arguments = to_strings(options.Get("args"));
+    request.environment = to_strings(options.Get("env"));
+    request.directory = to_optional_string(options.Get("cwd"));
+    request.argv0 = to_optional_string(options.Get("argv0")).value_or("");
+    request.disable_aslr = options.Get("disableAslr").ToBoolean();
+    if (auto value = options.Get("stdio"); value.IsObject()) {
+      auto stdio = value.As<Napi::Object>();
+      if (stdio.Get("kind").ToString().Utf8Value() == "terminal") {
+        request.terminal = stdio.Get("terminal").ToString().Utf8Value();
+        request.stderr_terminal = to_optional_string(stdio.Get("stderrTerminal"));
+      }
+    }
+    return run(info.Env(), [s = supervisor_.get(), request] { return process_info(s, s->start(request)); });
+  }
+
+  Napi::Value attach(const Napi::CallbackInfo& info) {
+    const pid_t pid = info[0].ToNumber().Int32Value();
+    return run(info.Env(), [s = supervisor_.get(), pid] { return process_info(s, s->attach(pid)); });
+  }
+
+  static ToJs process_info(Supervisor* s, pid_t pid) {
+    return [pid, executable = s->process().executable()](Napi::Env env) {
+      auto object = Napi::Object::New(env);
+      object.Set("pid", pid);
+      object.Set("executable", executable);
+      return object;
+    };
+  }
+
+  template <void (Supervisor::*Method)()>
+  Napi::Value plain(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [s = supervisor_.get()] {
+      (s->*Method)();
+      return nothing();
+    });
+  }
+  Napi::Value detach(const Napi::CallbackInfo& info) { return plain<&Supervisor::detach>(info); }
+  Napi::Value kill(const Napi::CallbackInfo& info) { return plain<&Supervisor::kill>(info); }
+  Napi::Value interrupt(const Napi::CallbackInfo& info) { return plain<&Supervisor::interrupt>(info); }
+
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    auto deferred = Napi::Promise::Deferred::New(info.Env());
+    if (supervisor_) {
+      supervisor_.reset();  // joins; a killed debuggee takes milliseconds
+      to_js_thread_.Release();
+    }
+    deferred.Resolve(info.Env().Undefined());
+    return deferred.Promise();
+  }
+
+  Napi::Value threads(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [s = supervisor_.get()]() -> ToJs {
+      return [threads = s->threads()](Napi::Env env) {
+        auto array = Napi::Array::New(env);
+        for (auto& thread : threads) {
+          auto object = Napi::Object::New(env);
+          object.Set("tid", thread.tid);
+          object.Set("name", thread.name);
+          object.Set("core", thread.core);
+          array.Set(array.Length(), object);
+        }
+        return array;
+      };
+    });
+  }
+
+  Napi::Value resume(const Napi::CallbackInfo& info) {
+    std::vector<supervisor::ResumeAction> actions;
+    auto array = info[0].As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      auto object = array.Get(i).As<Napi::Object>();
+      supervisor::ResumeAction action;
+      action.tid = object.Get("tid").ToNumber().Int32Value();
+      action.signal = object.Get("signal").IsNumber() ? object.Get("signal").ToNumber().Int32Value() : 0;
+      const std::string kind = object.Get("kind").ToString().Utf8Value();
+      action.mode = kind == "step" ? tracee::RunMode::kStep : kind == "range" ? tracee::RunMode::kRange : tracee::RunMode::kContinue;
+      if (kind == "range") {
+        action.start = to_address(object.Get("start"));
+        action.end = to_address(object.Get("end"));
+      }
+      actions.push_back(action);
+    }
+    return run(info.Env(), [s = supervisor_.get(), actions] {
+      s->resume(actions);
+      return nothing();
+    });
+  }
+
+  Napi::Value read_memory(const Napi::CallbackInfo& info) {
+    const uint64_t address = to_address(info[0]);
+    const size_t length = static_cast<size_t>(info[1].ToNumber().Int64Value());
+    return run(info.Env(), [s = supervisor_.get(), address, length]() -> ToJs {
+      auto bytes = std::make_shared<std::vector<std::byte>>(length);
+      bytes->resize(s->stopped_process().memory().read(address, bytes->data(), length));
+      if (bytes->empty() && length) throw util::SysError("read memory", EFAULT);
+      return [bytes](Napi::Env env) { return to_buffer(env, bytes->data(), bytes->size()); };
+    });
+  }
+
+  Napi::Value write_memory(const Napi::CallbackInfo& info) {
+    const uint64_t address = to_address(info[0]);
+    auto data = info[1].As<Napi::Uint8Array>();
+    std::vector<uint8_t> bytes(data.Data(), data.Data() + data.ByteLength());
+    return run(info.Env(), [s = supervisor_.get(), address, bytes] {
+      if (s->stopped_process().memory().write(address, bytes.data(), bytes.size()) != bytes.size()) throw util::SysError("write memory", EFAULT);
+      return nothing();
+    });
+  }
+
+  Napi::Value read_registers(const Napi::CallbackInfo& info) {
+    const pid_t tid = info[0].ToNumber().Int32Value();
+    return run(info.Env(), [s = supervisor_.get(), tid]() -> ToJs {
+      auto& tracee = s->stopped_thread(tid);
+      return [general = tracee.registers(), xstate = tracee.xstate()](Napi::Env env) {
+        auto object = Napi::Object::New(env);
+        object.Set("general", to_buffer(env, &general, sizeof general));
+        object.Set("xstate", to_buffer(env, xstate.data(), xstate.size()));
+        return object;
+      };
+    });
+  }
+
+  Napi::Value write_registers(const Napi::CallbackInfo& info) {
+    const pid_t tid = info[0].ToNumber().Int32Value();
+    auto object = info[1].As<Napi::Object>();
+    auto bytes_of = [&](const char* name) {
+      std::vector<std::byte> bytes;
+      if (auto value = object.Get(name); value.IsTypedArray()) {
+        auto array = value.As<Napi::Uint8Array>();
+        auto* begin = reinterpret_cast<const std::byte*>(array.Data());
+        bytes.assign(begin, begin + array.ByteLength());
+      }
+      return bytes;
+    };
+    auto general = bytes_of("general"), xstate = bytes_of("xstate");
+    if (!general.empty() && general.size() != sizeof(arch::GeneralRegisters))
+      throw Napi::RangeError::New(info.Env(), "general must have 216 bytes");
+    return run(info.Env(), [s = supervisor_.get(), tid, general, xstate] {
+      auto& tracee = s->stopped_thread(tid);
+      if (!general.empty()) {
+        arch::GeneralRegisters r;
+        memcpy(&r, general.data(), sizeof r);
+        tracee.set_registers(r);
+      }
+      if (!xstate.empty()) tracee.set_xstate(xstate);
+      return nothing();
+    });
+  }
+
+  Napi::Value insert_breakpoint(const Napi::CallbackInfo& info) { return change_breakpoint(info, true); }
+  Napi::Value remove_breakpoint(const Napi::CallbackInfo& info) { return change_breakpoint(info, false); }
+  Napi::Value change_breakpoint(const Napi::CallbackInfo& info, bool insert) {
+    const auto kind = to_breakpoint_kind(info[0]);
+    const uint64_t address = to_address(info[1]);
+    const auto length = static_cast<uint64_t>(info[2].ToNumber().Int64Value());
+    return run(info.Env(), [s = supervisor_.get(), kind, address, length, insert] {
+      s->stopped_process();
+      if (insert) s->breakpoints().add(kind, address, length);
+      else s->breakpoints().remove(kind, address, length);
+      return nothing();
+    });
+  }
+
+  Napi::Value read_siginfo(const Napi::CallbackInfo& info) {
+    const pid_t tid = info[0].ToNumber().Int32Value();
+    return run(info.Env(), [s = supervisor_.get(), tid]() -> ToJs {
+      auto& tracee = s->stopped_thread(tid);
+      if (!tracee.siginfo()) throw util::SysError("read siginfo", EINVAL);
+      return [siginfo = *tracee.siginfo()](Napi::Env env) { return to_buffer(env, &siginfo, sizeof siginfo); };
+    });
+  }
+
+  Napi::Value read_auxv(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [s = supervisor_.get()]() -> ToJs {
+      return [auxv = s->process().auxv()](Napi::Env env) { return to_buffer(env, auxv.data(), auxv.size()); };
+    });
+  }
+
+  Napi::Value capture(const Napi::CallbackInfo& info) {
+    auto object = info[0].As<Napi::Object>();
+    snapshot::CaptureOptions options;
+    options.tid = object.Get("tid").ToNumber().Int32Value();
+    options.rewind_files = object.Get("files").ToString().Utf8Value() != "keep";
+    return run(info.Env(), [s = supervisor_.get(), options]() -> ToJs {
+      return [result = s->capture(options)](Napi::Env env) { return capture_to_js(env, result); };
+    });
+  }
+
+  Napi::Value rollback(const Napi::CallbackInfo& info) {
+    const auto id = info[0].ToNumber().Uint32Value();
+    return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
+      return [result = s->rollback(id)](Napi::Env env) {
+        auto object = Napi::Object::New(env);
+        object.Set("micros", result.micros);
+        object.Set("pagesWritten", static_cast<double>(result.pages_written));
+        object.Set("tid", result.tid);
+        object.Set("warnings", warnings_to_js(env, result.warnings));
+        return object;
+      };
+    });
+  }
+
+  Napi::Value delete_snapshot(const Napi::CallbackInfo& info) {
+    const auto id = info[0].ToNumber().Uint32Value();
+    return run(info.Env(), [s = supervisor_.get(), id] {
+      s->engine().remove(id);
+      return nothing();
+    });
+  }
+
+  Napi::Value stats(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [s = supervisor_.get()]() -> ToJs {
+      return [stats = s->engine().stats()](Napi::Env env) {
+        auto object = Napi::Object::New(env);
+        object.Set("snapshots", static_cast<double>(stats.snapshots));
+        object.Set("pages", static_cast<double>(stats.pages));
+        object.Set("bytes", static_cast<double>(stats.bytes));
+        object.Set("twinBytes", static_cast<double>(stats.twin_bytes));
+        return object;
+      };
+    });
+  }
+
+  Napi::Value verify(const Napi::CallbackInfo& info) {
+    const auto id = info[0].ToNumber().Uint32Value();
+    return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
+      return [differences = s->engine().verify(id)](Napi::Env env) {
+        auto array = Napi::Array::New(env);
+        for (auto& difference : differences) {
+          auto object = Napi::Object::New(env);
+          object.Set("what", difference.what);
+          object.Set("message", difference.message);
+          array.Set(array.Length(), object);
+        }
+        return array;
+      };
+    });
+  }
+
+  Napi::FunctionReference on_event_;
+  Napi::ThreadSafeFunction to_js_thread_;
+  std::unique_ptr<Supervisor> supervisor_;
+};
+
+}  // namespace
+
+Napi::Value create_supervisor(const Napi::CallbackInfo& info) {
+  auto constructor = SupervisorBinding::define(info.Env());
+  return guarded(info.Env(), [&] { return constructor.New({info[0], info[1]}); });
+}
+
+}  // namespace rollpoint::binding

@@ -1,0 +1,52 @@
+// The snapshot engine: captures the stopped debuggee, rolls it back, keeps the tree of snapshots.
+// Knows the process as data (threads, memory, remote calls); not how it is run and not who asks.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "snapshot/types.h"
+#include "tracee/process.h"
+
+namespace rollpoint::snapshot {
+
+class EngineState;
+
+class Engine {
+ public:
+  struct Hooks {
+    /// A helper task was born that is not the debuggee's (the twin): its stops and its end concern nobody.
+    std::function<void(pid_t)> task_born;
+    std::function<void(std::string)> log;
+  };
+
+  Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks);
+  ~Engine();
+
+  /// All threads stopped. Throws CodedError (kUnsupported: seccomp, a vfork under way) or SysError.
+  CaptureResult capture(const CaptureOptions& options);
+  /// All threads stopped. Throws RollbackError.
+  RollbackResult rollback(SnapshotId id);
+  void remove(SnapshotId id);
+  std::vector<Difference> verify(SnapshotId id);
+  Stats stats() const;
+
+  /// Instructions at which a thread of this program ends; worth a hidden breakpoint while snapshots exist.
+  std::vector<uint64_t> exit_sites() const;
+  /// The thread stands at its exit. True: a snapshot may want it back, so it was parked.
+  bool park_at_exit(tracee::Tracee& tracee);
+
+  /// The address space is gone (exec): every snapshot with it. Returns their ids.
+  std::vector<SnapshotId> abandon();
+  /// Leaves nothing of ours inside the debuggee (detach).
+  void withdraw();
+
+ private:
+  std::unique_ptr<EngineState> state_;
+};
+
+
+}  // namespace rollpoint::snapshot

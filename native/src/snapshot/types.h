@@ -1,0 +1,53 @@
+// Values that the snapshot engine hands out. No behaviour, no process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rollpoint::snapshot {
+
+using SnapshotId = uint32_t;
+
+/// In words for the user.
+struct Warning {
+  std::string kind, message;
+};
+
+struct CaptureOptions {
+  pid_t tid = 0;  // current thread, remembered
+  bool rewind_files = true;
+};
+
+struct CaptureResult {
+  SnapshotId id = 0;
+  std::optional<SnapshotId> parent;
+  uint64_t bytes = 0, pages = 0;
+  double pause_micros = 0;
+  std::vector<pid_t> threads;
+  bool exact = true;
+  std::vector<Warning> warnings;
+};
+
+struct RollbackResult {
+  double micros = 0;
+  uint64_t pages_written = 0;
+  pid_t tid = 0;
+  std::vector<Warning> warnings;
+};
+
+struct Stats {
+  uint64_t snapshots = 0, pages = 0, bytes = 0, twin_bytes = 0;
+};
+
+/// One thing that `verify` found to differ: what ("memory", "registers" …) and where.
+struct Difference {
+  std::string what, message;
+};
+
+enum class TrackerKind { kUserfaultfd, kSoftDirty, kCompare };
+
+}  // namespace rollpoint::snapshot

@@ -1,0 +1,67 @@
+// Breakpoints and watchpoints: which are wanted, and putting them into memory and debug registers.
+// Instruction bytes stand in memory only while the debuggee runs. Decides nothing about stops.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "tracee/process.h"
+
+namespace rollpoint::supervisor {
+
+enum class BreakpointKind { kSoftware, kHardware, kWrite, kRead, kAccess };
+
+struct WatchHit {
+  BreakpointKind kind;
+  uint64_t address;
+};
+
+class Breakpoints {
+ public:
+  /// Throws CodedError(kBusyBreakpoints) when no debug register is free or the length does not fit one.
+  void add(BreakpointKind kind, uint64_t address, uint64_t length);
+  void remove(BreakpointKind kind, uint64_t address, uint64_t length);
+  /// A breakpoint of our own at each address, never reported.
+  void set_hidden(std::vector<uint64_t> addresses) { hidden_ = {addresses.begin(), addresses.end()}; }
+  void drop_hidden(uint64_t address) { hidden_.erase(address); }
+  /// All forgotten, nothing written: after an exec.
+  void clear();
+  void clear_debug_registers();
+
+  void insert(tracee::Process& process);
+  void withdraw(tracee::Process& process);
+  /// Puts the original bytes into another address space that was copied from the debuggee's (fork).
+  void withdraw_from_copy(memory::RemoteMemory& copy) const;
+  bool inserted_at(uint64_t address) const { return inserted_.contains(address); }
+  bool wanted_at(uint64_t address) const { return software_.contains(address); }
+  bool hidden_at(uint64_t address) const { return hidden_.contains(address); }
+  /// Takes one out and puts it back, around a single step.
+  void lift(tracee::Process& process, uint64_t address);
+  void lower(tracee::Process& process, uint64_t address);
+
+  /// Brings the thread's debug registers up to date.
+  void arm(tracee::Tracee& tracee);
+  /// What the debug status register says of the last trap, which it clears.
+  std::optional<WatchHit> take_hit(tracee::Tracee& tracee);
+  bool uses_debug_registers() const { return control_ != 0; }
+
+ private:
+  struct Slot {
+    bool used = false;
+    BreakpointKind kind{};
+    uint64_t address = 0, length = 0;
+  };
+  void rebuild_control();
+
+  std::set<uint64_t> software_, hidden_;
+  std::map<uint64_t, uint8_t> inserted_;  // address → original byte
+  Slot slots_[4];
+  uint64_t control_ = 0;
+  uint64_t generation_ = 0;
+  std::map<pid_t, uint64_t> armed_;  // thread → generation of its debug registers
+};
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,94 @@
+// Makes the debuggee run and stop, all threads together: resume, wait, sort out what each stop means.
+// Knows nothing of snapshots beyond one question: may this thread end, or is it to be parked?
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "supervisor/breakpoints.h"
+#include "tracee/process.h"
+
+namespace rollpoint::supervisor {
+
+enum class StopReason { kSignal, kBreakpoint, kHardwareBreakpoint, kWatchpoint, kStep, kInterrupt, kExec };
+
+struct Stop {
+  StopReason reason = StopReason::kSignal;
+  pid_t tid = 0;
+  int signal = 0;
+  uint64_t address = 0;                           // kWatchpoint
+  BreakpointKind access = BreakpointKind::kWrite; // kWatchpoint
+  std::string executable;                         // kExec
+};
+
+struct End {
+  bool killed = false;
+  int code = 0;  // exit code, or signal where killed
+};
+
+struct ResumeAction {
+  pid_t tid = -1;  // -1: all that no earlier action names
+  tracee::RunMode mode = tracee::RunMode::kContinue;
+  int signal = 0;
+  uint64_t start = 0, end = 0;
+};
+
+class RunControl {
+ public:
+  struct Callbacks {
+    std::function<void(const Stop&)> stopped;
+    std::function<void(const End&)> ended;
+    std::function<void()> exec_done;  // before `stopped`: the old address space is gone
+    /// Thread stands at its exit system call. True: it was parked and stays.
+    std::function<bool(tracee::Tracee&)> park_at_exit;
+  };
+
+  RunControl(tracee::Process& process, Callbacks callbacks) : process_(process), callbacks_(std::move(callbacks)) {}
+
+  Breakpoints& breakpoints() { return breakpoints_; }
+  bool running() const { return running_; }
+  bool ended() const { return ended_; }
+
+  void resume(const std::vector<ResumeAction>& actions);
+  /// Stops a running debuggee and reports it; nothing when it is stopped.
+  void interrupt();
+  /// What the waiter brought.
+  void handle(pid_t tid, int status);
+  /// Forgets stops that were not yet told (after a rollback they belong to another present).
+  void forget_pending() { pending_.clear(); }
+  /// Lets go of every thread, with nothing of ours left in memory or debug registers.
+  void detach();
+  /// A task born of a remote clone: its exits and stops are none of run control's business.
+  void ignore_task(pid_t tid) { ignored_.insert(tid); }
+
+ private:
+  void handle_stop(tracee::Tracee& tracee, int status);
+  void handle_new_task(pid_t parent, int event);
+  void adopt_thread(pid_t tid);
+  void release_child(pid_t child, bool shares_memory);
+  void handle_trap(tracee::Tracee& tracee);
+  void handle_exec(tracee::Tracee& tracee);
+  void handle_gone(pid_t tid, int status);
+  bool at_exit_site(tracee::Tracee& tracee);
+  void go_on(tracee::Tracee& tracee, int signal = 0);
+  void report(const Stop& stop);
+  void stop_all();
+  void absorb(tracee::Tracee& tracee, int status);
+  std::optional<Stop> classify_trap(tracee::Tracee& tracee);
+
+  tracee::Process& process_;
+  Callbacks callbacks_;
+  Breakpoints breakpoints_;
+  bool running_ = false, ended_ = false, stopping_ = false;
+  std::map<pid_t, Stop> pending_;       // stops of other threads, told at the next resume
+  std::map<pid_t, int> early_;          // a task's first stop that came before its parent's event
+  std::map<pid_t, bool> awaited_;       // the other way round: child → shares memory
+  std::set<pid_t> ignored_;
+};
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,216 @@
+#include "supervisor/supervisor.h"
+
+#include <signal.h>
+
+#include <fstream>
+
+#include "util/error.h"
+
+namespace rollpoint::supervisor {
+
+using util::CodedError;
+
+namespace {
+
+// libuv's SIGCHLD handler would run, and wake its loop, at every ptrace stop. Only the flag is changed.
+void spare_libuv_the_stops() {
+  struct sigaction action {};
+  if (sigaction(SIGCHLD, nullptr, &action) < 0 || action.sa_handler == SIG_DFL || (action.sa_flags & SA_NOCLDSTOP)) return;
+  action.sa_flags |= SA_NOCLDSTOP;
+  sigaction(SIGCHLD, &action, nullptr);
+}
+
+}  // namespace
+
+Supervisor::Supervisor(snapshot::TrackerKind tracker, std::function<void(Event)> sink)
+    : tracker_(tracker), sink_(std::move(sink)), thread_([this] { run(); }) {}
+
+Supervisor::~Supervisor() {
+  {
+    std::lock_guard lock(mutex_);
+    quit_ = true;
+  }
+  waiter_.wake();
+  thread_.join();
+}
+
+void Supervisor::post(std::function<void()> work) {
+  {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(work));
+  }
+  waiter_.wake();
+}
+
+// False when the thread is to end.
+bool Supervisor::run_queued() {
+  for (;;) {
+    std::function<void()> work;
+    {
+      std::lock_guard lock(mutex_);
+      if (queue_.empty()) return !quit_;
+      work = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    work();
+  }
+}
+
+void Supervisor::run() {
+  waiter_.bind();
+  while (run_queued()) {
+    auto status = waiter_.wait();
+    if (!status || !control_) continue;
+    try {
+      control_->handle(status->tid, status->status);
+    } catch (const std::exception& error) {
+      emit({process_ ? process_->pid() : 0, LogLine{std::string("While handling a stop: ") + error.what()}});
+    }
+    if (control_ && control_->ended()) release();
+  }
+  try {
+    if (process_ && process_->launched()) kill();
+    else if (process_) detach();
+  } catch (const std::exception&) {
+    // The thread ends here; PTRACE_O_EXITKILL takes care of what is left.
+  }
+}
+
+void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
+  process_ = std::move(process);
+  const pid_t pid = process_->pid();
+  engine_ = std::make_unique<snapshot::Engine>(
+      *process_, tracker_,
+      snapshot::Engine::Hooks{.task_born = [this](pid_t tid) { control_->ignore_task(tid); },
+                              .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); }});
+  control_ = std::make_unique<RunControl>(
+      *process_, RunControl::Callbacks{
+                     .stopped = [this, pid](const Stop& stop) { emit({pid, stop}); },
+                     .ended = [this](const End& end) { end_of(end); },
+                     .exec_done =
+                         [this, pid] {
+                           if (auto ids = engine_->abandon(); !ids.empty())
+                             emit({pid, SnapshotsLost{std::move(ids), "The program replaced itself by another one (exec); the snapshots before that are gone."}});
+                         },
+                     .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); }});
+}
+
+void Supervisor::end_of(const End& end) {
+  const pid_t pid = process_->pid();
+  if (auto ids = engine_->abandon(); !ids.empty()) emit({pid, SnapshotsLost{std::move(ids), "The program has ended; its snapshots went with it."}});
+  emit({pid, end});
+}
+
+void Supervisor::release() {
+  control_.reset();
+  engine_.reset();
+  process_.reset();
+}
+
+pid_t Supervisor::start(const LaunchRequest& request) {
+  if (process_) throw CodedError(util::kNotStopped, "A program is being debugged already.");
+  adopt(launch(request, waiter_));
+  spare_libuv_the_stops();
+  return process_->pid();
+}
+
+pid_t Supervisor::attach(pid_t pid) {
+  if (process_) throw CodedError(util::kNotStopped, "A program is being debugged already.");
+  adopt(supervisor::attach(pid, waiter_));
+  spare_libuv_the_stops();
+  return pid;
+}
+
+void Supervisor::detach() {
+  auto& running = process();
+  if (control_->running()) {
+    control_->interrupt();
+    if (!control_ || control_->ended()) {
+      release();
+      return;
+    }
+  }
+  engine_->withdraw();
+  running.waiter();
+  control_->detach();
+  release();
+}
+
+void Supervisor::kill() {
+  const pid_t pid = process().pid();
+  ::kill(pid, SIGKILL);
+  while (control_ && !control_->ended()) {
+    auto status = waiter_.wait();
+    if (status) control_->handle(status->tid, status->status);
+  }
+  release();
+}
+
+std::vector<ThreadInfo> Supervisor::threads() {
+  std::vector<ThreadInfo> result;
+  for (auto& [tid, tracee] : process().tracees()) {
+    if (tracee->parked()) continue;
+    const std::string base = "/proc/" + std::to_string(process_->pid()) + "/task/" + std::to_string(tid);
+    ThreadInfo info{tid, {}, 0};
+    std::getline(std::ifstream(base + "/comm"), info.name);
+    std::string stat;
+    std::getline(std::ifstream(base + "/stat"), stat);
+    // Field 39, processor; the name in field 2 may hold blanks (proc(5)).
+    if (auto end = stat.rfind(')'); end != std::string::npos) {
+      size_t position = end + 1;
+      for (int field = 2; field < 38 && position != std::string::npos; ++field) position = stat.find(' ', position + 1);
+      if (position != std::string::npos) info.core = atoi(stat.c_str() + position);
+    }
+    result.push_back(std::move(info));
+  }
+  return result;
+}
+
+void Supervisor::resume(const std::vector<ResumeAction>& actions) {
+  stopped_process();
+  control_->breakpoints().set_hidden(engine_->exit_sites());
+  control_->resume(actions);
+}
+
+void Supervisor::interrupt() {
+  process();
+  control_->interrupt();
+  if (control_->ended()) release();
+}
+
+tracee::Process& Supervisor::process() {
+  if (!process_) throw CodedError(util::kNoProcess, "No program is being debugged.");
+  return *process_;
+}
+
+tracee::Process& Supervisor::stopped_process() {
+  auto& result = process();
+  if (control_->running()) throw CodedError(util::kNotStopped, "The program is running; stop it first.");
+  return result;
+}
+
+tracee::Tracee& Supervisor::stopped_thread(pid_t tid) {
+  auto& tracee = stopped_process().at(tid);
+  if (!tracee.stopped()) throw CodedError(util::kNotStopped, "Thread " + std::to_string(tid) + " cannot be stopped: it waits for a child process (vfork).");
+  return tracee;
+}
+
+Breakpoints& Supervisor::breakpoints() {
+  process();
+  return control_->breakpoints();
+}
+
+snapshot::Engine& Supervisor::engine() {
+  stopped_process();
+  return *engine_;
+}
+
+snapshot::CaptureResult Supervisor::capture(const snapshot::CaptureOptions& options) { return engine().capture(options); }
+
+snapshot::RollbackResult Supervisor::rollback(snapshot::SnapshotId id) {
+  auto result = engine().rollback(id);
+  control_->forget_pending();
+  return result;
+}
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,89 @@
+// The one thread that makes ptrace calls: takes work from a queue, waits for tracees, hands out events.
+// Joins run control and the snapshot engine. Knows nothing of JavaScript and of gdb.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "snapshot/engine.h"
+#include "supervisor/launch.h"
+#include "supervisor/run_control.h"
+
+namespace rollpoint::supervisor {
+
+struct SnapshotsLost {
+  std::vector<snapshot::SnapshotId> ids;
+  std::string message;
+};
+struct LogLine {
+  std::string message;
+};
+struct Event {
+  pid_t pid = 0;
+  std::variant<Stop, End, SnapshotsLost, LogLine> what;
+};
+
+struct ThreadInfo {
+  pid_t tid;
+  std::string name;
+  int core;
+};
+
+class Supervisor {
+ public:
+  Supervisor(snapshot::TrackerKind tracker, std::function<void(Event)> sink);
+  /// Kills a launched debuggee, detaches from an attached one, ends the thread.
+  ~Supervisor();
+
+  /// From any thread; runs on the supervisor thread in the order posted.
+  void post(std::function<void()> work);
+
+  // Everything below runs on the supervisor thread only.
+  pid_t start(const LaunchRequest& request);
+  pid_t attach(pid_t pid);
+  void detach();
+  void kill();
+  std::vector<ThreadInfo> threads();
+  void resume(const std::vector<ResumeAction>& actions);
+  void interrupt();
+
+  /// Throws CodedError(kNoProcess) when nothing is being debugged.
+  tracee::Process& process();
+  /// Throws also when it runs (kNotStopped).
+  tracee::Process& stopped_process();
+  tracee::Tracee& stopped_thread(pid_t tid);
+  Breakpoints& breakpoints();
+  snapshot::Engine& engine();
+  /// After a rollback: stops noted before it belong to another present.
+  snapshot::RollbackResult rollback(snapshot::SnapshotId id);
+  snapshot::CaptureResult capture(const snapshot::CaptureOptions& options);
+
+ private:
+  void run();
+  bool run_queued();
+  void adopt(std::unique_ptr<tracee::Process> process);
+  void end_of(const End& end);
+  void release();
+  void emit(Event event) { sink_(std::move(event)); }
+
+  snapshot::TrackerKind tracker_;
+  std::function<void(Event)> sink_;
+  tracee::Waiter waiter_;
+  std::mutex mutex_;
+  std::deque<std::function<void()>> queue_;
+  bool quit_ = false;  // under mutex_
+
+  std::unique_ptr<tracee::Process> process_;
+  std::unique_ptr<RunControl> control_;
+  std::unique_ptr<snapshot::Engine> engine_;
+  std::thread thread_;
+};
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,65 @@
+// Everything about x86-64 that the core relies on: instruction bytes, restart codes, which calls see a stop.
+// Another architecture is a second file like this one.
+#pragma once
+
+#include <sys/syscall.h>
+#include <sys/user.h>
+
+#include <array>
+#include <cstdint>
+
+namespace rollpoint::arch {
+
+using GeneralRegisters = user_regs_struct;
+
+inline constexpr uint8_t kBreakpointByte = 0xcc;
+inline constexpr std::array<uint8_t, 2> kSyscallInstruction{0x0f, 0x05};
+inline constexpr uint64_t kSyscallLength = 2;
+/// Below the stack pointer the ABI lets leaf functions keep data.
+inline constexpr uint64_t kRedZone = 128;
+
+// In-kernel codes that a stopped thread shows in rax when it was interrupted inside a system call
+// (include/linux/errno.h).
+inline constexpr int64_t kRestartSys = -512, kRestartNoIntr = -513, kRestartNoHand = -514, kRestartBlock = -516;
+
+inline bool in_interrupted_syscall(const GeneralRegisters& r) { return static_cast<int64_t>(r.orig_rax) >= 0; }
+
+/// Calls that the kernel never restarts after a stop, though no signal was delivered (signal(7)); they come back
+/// with EINTR that the program would not see without a debugger.
+inline bool stop_causes_eintr(uint64_t number) {
+  switch (number) {
+    case SYS_epoll_wait: case SYS_epoll_pwait: case SYS_epoll_pwait2:
+    case SYS_semop: case SYS_semtimedop: case SYS_rt_sigtimedwait: case SYS_io_getevents:
+    case SYS_recvfrom: case SYS_recvmsg: case SYS_recvmmsg: case SYS_accept: case SYS_accept4:
+    case SYS_sendto: case SYS_sendmsg: case SYS_sendmmsg: case SYS_connect:
+      return true;
+    default: return false;
+  }
+}
+
+/// Registers that issue system call `number` again from its first instruction.
+inline void rewind_syscall(GeneralRegisters& r, uint64_t number) {
+  r.rax = number;
+  r.rip -= kSyscallLength;
+  r.orig_rax = static_cast<uint64_t>(-1);
+}
+
+/// Loads each {number, a[6], result} of an array at rbx, runs it, stores rax, r12 times; then int3.
+/// rcx and r11 are lost to the syscall instruction, so the loop keeps nothing there.
+inline constexpr std::array<uint8_t, 45> kSyscallLoop{
+    0x48, 0x8b, 0x03,        // mov  (%rbx),%rax
+    0x48, 0x8b, 0x7b, 0x08,  // mov  8(%rbx),%rdi
+    0x48, 0x8b, 0x73, 0x10,  // mov  16(%rbx),%rsi
+    0x48, 0x8b, 0x53, 0x18,  // mov  24(%rbx),%rdx
+    0x4c, 0x8b, 0x53, 0x20,  // mov  32(%rbx),%r10
+    0x4c, 0x8b, 0x43, 0x28,  // mov  40(%rbx),%r8
+    0x4c, 0x8b, 0x4b, 0x30,  // mov  48(%rbx),%r9
+    0x0f, 0x05,              // syscall
+    0x48, 0x89, 0x43, 0x38,  // mov  %rax,56(%rbx)
+    0x48, 0x83, 0xc3, 0x40,  // add  $64,%rbx
+    0x49, 0xff, 0xcc,        // dec  %r12
+    0x75, 0xd6,              // jnz  start
+    0xcc, 0x0f, 0x05};       // int3; spare syscall instruction for threads that are to exit
+inline constexpr uint64_t kSyscallLoopSpare = 43;
+
+}  // namespace rollpoint::arch

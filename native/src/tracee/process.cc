@@ -1,0 +1,82 @@
+#include "tracee/process.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "util/error.h"
+
+namespace rollpoint::tracee {
+
+Process::Process(pid_t pid, bool launched, Waiter& waiter)
+    : pid_(pid), launched_(launched), waiter_(waiter), memory_(pid),
+      pidfd_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {}
+
+Tracee* Process::find(pid_t tid) {
+  auto it = tracees_.find(tid);
+  return it == tracees_.end() ? nullptr : it->second.get();
+}
+
+Tracee& Process::at(pid_t tid) {
+  if (auto* tracee = find(tid)) return *tracee;
+  throw util::CodedError(util::kNoProcess, "There is no thread " + std::to_string(tid) + " in the program.");
+}
+
+Tracee& Process::add(pid_t tid) {
+  auto& slot = tracees_[tid];
+  if (!slot) slot = std::make_unique<Tracee>(tid);
+  return *slot;
+}
+
+Tracee& Process::injector() {
+  auto usable = [](const Tracee& t) { return t.state() == ThreadState::kStopped && !t.in_vfork; };
+  if (auto* leader = find(pid_); leader && usable(*leader)) return *leader;
+  for (auto& [tid, tracee] : tracees_)
+    if (usable(*tracee)) return *tracee;
+  throw util::CodedError(util::kNotStopped, "No thread of the program can run a remote system call now.");
+}
+
+size_t Process::visible_threads() const {
+  size_t count = 0;
+  for (auto& [tid, tracee] : tracees_) count += !tracee->parked();
+  return count;
+}
+
+std::string Process::executable() const {
+  char path[4096];
+  ssize_t length = readlink(("/proc/" + std::to_string(pid_) + "/exe").c_str(), path, sizeof path);
+  return length > 0 ? std::string(path, static_cast<size_t>(length)) : std::string();
+}
+
+std::vector<std::byte> Process::auxv() const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/auxv", std::ios::binary);
+  std::vector<std::byte> bytes(4096);
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<size_t>(file.gcount()));
+  return bytes;
+}
+
+std::string Process::status_field(const char* name) const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
+  const std::string prefix = std::string(name) + ":\t";
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(prefix)) return line.substr(prefix.size());
+  return {};
+}
+
+void Process::reset_after_exec(pid_t former_tid) {
+  // The thread that called exec takes over the leader's id; all others are gone without a report.
+  std::unique_ptr<Tracee> survivor = std::make_unique<Tracee>(pid_);
+  if (auto* former = find(former_tid)) {
+    survivor->mode = former->mode;
+    survivor->range_start = former->range_start;
+    survivor->range_end = former->range_end;
+  }
+  tracees_.clear();
+  tracees_[pid_] = std::move(survivor);
+  scratch.reset();
+  memory_ = memory::RemoteMemory(pid_);
+}
+
+}  // namespace rollpoint::tracee

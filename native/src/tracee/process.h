@@ -1,0 +1,66 @@
+// The debuggee: its threads and its memory, as data. Who stops and resumes it is the supervisor's business.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "memory/remote_memory.h"
+#include "tracee/tracee.h"
+#include "tracee/waiter.h"
+#include "util/unique_fd.h"
+
+namespace rollpoint::tracee {
+
+/// Memory of ours inside the debuggee: one executable page with the system call loop, and data pages after it.
+struct Scratch {
+  uint64_t code = 0, data = 0;
+  size_t size = 0;  // of the data, bytes
+  uint64_t end() const { return data + size; }
+  bool contains(uint64_t address) const { return code && address >= code && address < end(); }
+};
+
+class Process {
+ public:
+  Process(pid_t pid, bool launched, Waiter& waiter);
+
+  pid_t pid() const { return pid_; }
+  bool launched() const { return launched_; }
+  memory::RemoteMemory& memory() { return memory_; }
+  Waiter& waiter() { return waiter_; }
+  int pidfd() const { return pidfd_.get(); }
+
+  std::map<pid_t, std::unique_ptr<Tracee>>& tracees() { return tracees_; }
+  Tracee* find(pid_t tid);
+  Tracee& at(pid_t tid);  // throws CodedError(kNoProcess)
+  Tracee& add(pid_t tid);
+  void remove(pid_t tid) { tracees_.erase(tid); }
+  /// A stopped thread that may run remote calls: the leader where it lives.
+  Tracee& injector();
+  /// Threads that the debugger sees.
+  size_t visible_threads() const;
+
+  std::optional<Scratch> scratch;
+
+  std::string executable() const;
+  /// /proc/PID/auxv.
+  std::vector<std::byte> auxv() const;
+  /// A field of /proc/PID/status, such as "Seccomp"; empty where absent.
+  std::string status_field(const char* name) const;
+  /// After an exec: everything about the old image is forgotten.
+  void reset_after_exec(pid_t former_tid);
+
+ private:
+  pid_t pid_;
+  bool launched_;
+  Waiter& waiter_;
+  memory::RemoteMemory memory_;
+  util::UniqueFd pidfd_;
+  std::map<pid_t, std::unique_ptr<Tracee>> tracees_;
+};
+
+}  // namespace rollpoint::tracee

@@ -1,0 +1,154 @@
+#include "tracee/tracee.h"
+
+#include <elf.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "util/error.h"
+
+namespace rollpoint::tracee {
+
+using util::SysError;
+
+namespace {
+constexpr auto kGetRseqConfiguration = static_cast<__ptrace_request>(0x420f);
+constexpr size_t kMaxXstate = 16384;  // AMX tiles included
+
+long call(const char* what, __ptrace_request request, pid_t tid, void* address, void* data) {
+  long result = ptrace(request, tid, address, data);
+  if (result < 0) throw SysError(what, errno);
+  return result;
+}
+}  // namespace
+
+void Tracee::note_stop(int status) {
+  status_ = status;
+  state_ = ThreadState::kStopped;
+  interrupt_sent = false;
+  registers_.reset();
+  registers_dirty_ = false;
+  siginfo_.reset();
+  if ((status >> 16) == 0) {
+    siginfo_t info;
+    if (ptrace(PTRACE_GETSIGINFO, tid_, nullptr, &info) == 0) siginfo_ = info;
+  }
+  arch::GeneralRegisters r;
+  if (ptrace(PTRACE_GETREGS, tid_, nullptr, &r) != 0) return;  // it is dying; the exit follows
+  registers_ = r;
+  if (!arch::in_interrupted_syscall(r)) return;
+  const auto result = static_cast<int64_t>(r.rax);
+  if (result == arch::kRestartBlock) {
+    if (r.orig_rax != SYS_restart_syscall) blocked_call_ = r.orig_rax;
+  } else if (result == -EINTR && (status >> 16) == PTRACE_EVENT_STOP && arch::stop_causes_eintr(r.orig_rax)) {
+    arch::rewind_syscall(*registers_, r.orig_rax);
+    registers_dirty_ = true;
+  }
+}
+
+int Tracee::delivery_signal() const {
+  return WIFSTOPPED(status_) && (status_ >> 16) == 0 ? WSTOPSIG(status_) : 0;
+}
+
+const arch::GeneralRegisters& Tracee::registers() {
+  if (!registers_) {
+    arch::GeneralRegisters r;
+    call("PTRACE_GETREGS", PTRACE_GETREGS, tid_, nullptr, &r);
+    registers_ = r;
+  }
+  return *registers_;
+}
+
+void Tracee::set_registers(const arch::GeneralRegisters& registers) {
+  registers_ = registers;
+  registers_dirty_ = true;
+}
+
+void Tracee::set_pc(uint64_t pc) {
+  auto r = registers();
+  r.rip = pc;
+  set_registers(r);
+}
+
+arch::GeneralRegisters Tracee::resumable_registers() {
+  auto r = registers();
+  if (!arch::in_interrupted_syscall(r)) return r;
+  switch (static_cast<int64_t>(r.rax)) {
+    case arch::kRestartSys: case arch::kRestartNoIntr: case arch::kRestartNoHand:
+      arch::rewind_syscall(r, r.orig_rax);
+      break;
+    case arch::kRestartBlock:
+      // A restart block does not survive: it belongs to whatever call the thread makes next. Issue the original
+      // call again; where its number was never seen (attached while it slept) it ends with EINTR.
+      if (r.orig_rax != SYS_restart_syscall) arch::rewind_syscall(r, r.orig_rax);
+      else if (blocked_call_) arch::rewind_syscall(r, *blocked_call_);
+      else r.rax = static_cast<uint64_t>(-EINTR);
+      r.orig_rax = static_cast<uint64_t>(-1);
+      break;
+    default:
+      r.orig_rax = static_cast<uint64_t>(-1);
+  }
+  return r;
+}
+
+std::vector<std::byte> Tracee::xstate() {
+  std::vector<std::byte> blob(kMaxXstate);
+  iovec io{blob.data(), blob.size()};
+  call("PTRACE_GETREGSET", PTRACE_GETREGSET, tid_, reinterpret_cast<void*>(NT_X86_XSTATE), &io);
+  blob.resize(io.iov_len);
+  return blob;
+}
+
+void Tracee::set_xstate(std::span<const std::byte> blob) {
+  iovec io{const_cast<std::byte*>(blob.data()), blob.size()};
+  call("PTRACE_SETREGSET", PTRACE_SETREGSET, tid_, reinterpret_cast<void*>(NT_X86_XSTATE), &io);
+}
+
+uint64_t Tracee::signal_mask() {
+  uint64_t mask = 0;
+  call("PTRACE_GETSIGMASK", PTRACE_GETSIGMASK, tid_, reinterpret_cast<void*>(sizeof mask), &mask);
+  return mask;
+}
+
+void Tracee::set_signal_mask(uint64_t mask) {
+  call("PTRACE_SETSIGMASK", PTRACE_SETSIGMASK, tid_, reinterpret_cast<void*>(sizeof mask), &mask);
+}
+
+std::optional<RseqConfiguration> Tracee::rseq() {
+  RseqConfiguration configuration{};
+  if (ptrace(kGetRseqConfiguration, tid_, sizeof configuration, &configuration) < 0) return std::nullopt;
+  return configuration;
+}
+
+void Tracee::flush() {
+  if (!registers_dirty_) return;
+  call("PTRACE_SETREGS", PTRACE_SETREGS, tid_, nullptr, &*registers_);
+  registers_dirty_ = false;
+}
+
+bool Tracee::resume(int request, int signal) {
+  try {
+    flush();
+  } catch (const SysError& error) {
+    if (error.error() == ESRCH) return false;
+    throw;
+  }
+  // A remote call in between replaced the siginfo of this stop.
+  if (signal && siginfo_ && siginfo_->si_signo == signal) ptrace(PTRACE_SETSIGINFO, tid_, nullptr, &*siginfo_);
+  if (ptrace(static_cast<__ptrace_request>(request), tid_, nullptr, reinterpret_cast<void*>(static_cast<long>(signal))) < 0) {
+    if (errno == ESRCH) return false;
+    throw SysError("ptrace resume", errno);
+  }
+  state_ = ThreadState::kRunning;
+  is_new = false;
+  registers_.reset();
+  return true;
+}
+
+bool Tracee::interrupt() {
+  if (ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr) < 0) return false;
+  interrupt_sent = true;
+  return true;
+}
+
+}  // namespace rollpoint::tracee

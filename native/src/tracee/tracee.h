@@ -1,0 +1,101 @@
+// One traced thread of the debuggee: its stop, its registers, its mask. Owns the ptrace calls on a single thread.
+// Knows nothing of other threads, breakpoints or snapshots. Supervisor thread only.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "tracee/arch.h"
+
+namespace rollpoint::tracee {
+
+/// struct ptrace_rseq_configuration, absent from older headers (linux/ptrace.h).
+struct RseqConfiguration {
+  uint64_t pointer;
+  uint32_t size, signature, flags, pad;
+};
+
+enum class ThreadState {
+  kRunning,
+  kStopped,
+  /// Stopped at its exit for as long as a snapshot may want it back; hidden from the debugger.
+  kParked,
+};
+
+enum class RunMode { kHold, kContinue, kStep, kRange };
+
+class Tracee {
+ public:
+  explicit Tracee(pid_t tid) : tid_(tid) {}
+  Tracee(const Tracee&) = delete;
+
+  pid_t tid() const { return tid_; }
+  ThreadState state() const { return state_; }
+  bool stopped() const { return state_ != ThreadState::kRunning; }
+  bool parked() const { return state_ == ThreadState::kParked; }
+  void set_state(ThreadState s) { state_ = s; }
+
+  /// Call once per stop, with the wait status: forgets cached registers, and makes our own stop invisible to a
+  /// call that would return EINTR for it.
+  void note_stop(int status);
+  int status() const { return status_; }
+  /// In a signal-delivery stop: the signal; else 0.
+  int delivery_signal() const;
+  /// siginfo at the stop; only in a signal-delivery stop.
+  const std::optional<siginfo_t>& siginfo() const { return siginfo_; }
+
+  const arch::GeneralRegisters& registers();
+  void set_registers(const arch::GeneralRegisters& registers);
+  uint64_t pc() { return registers().rip; }
+  void set_pc(uint64_t pc);
+  /// Registers from which the thread can go on after a rollback: an interrupted call is issued again.
+  arch::GeneralRegisters resumable_registers();
+  std::vector<std::byte> xstate();
+  void set_xstate(std::span<const std::byte> blob);
+  uint64_t signal_mask();
+  void set_signal_mask(uint64_t mask);
+  std::optional<RseqConfiguration> rseq();
+
+  /// The number behind restart_syscall while the thread sits in a call with a restart block.
+  std::optional<uint64_t> blocked_call() const { return blocked_call_; }
+  void set_blocked_call(std::optional<uint64_t> number) { blocked_call_ = number; }
+
+  /// Writes registers back and runs the thread. False when it is gone (ESRCH).
+  bool resume(int request, int signal);
+  bool interrupt();
+
+  // Run control of the current resume.
+  RunMode mode = RunMode::kHold;
+  uint64_t range_start = 0, range_end = 0;
+  int resume_signal = 0;
+  int pass_signal = 0;  // sent by us: its stop is not told
+  bool is_new = false;
+  bool in_vfork = false;
+  bool interrupt_sent = false;
+
+  // Per-thread kernel attributes that do not change often; read once (capture).
+  struct Attributes {
+    uint64_t clear_child_tid = 0;
+    stack_t alternate_stack{};
+    bool known = false;
+  } attributes;
+
+ private:
+  void flush();
+
+  pid_t tid_;
+  ThreadState state_ = ThreadState::kRunning;
+  int status_ = 0;
+  std::optional<siginfo_t> siginfo_;
+  std::optional<arch::GeneralRegisters> registers_;
+  bool registers_dirty_ = false;
+  std::optional<uint64_t> blocked_call_;
+};
+
+}  // namespace rollpoint::tracee

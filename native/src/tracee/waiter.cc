@@ -1,0 +1,102 @@
+#include "tracee/waiter.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/error.h"
+
+namespace rollpoint::tracee {
+
+namespace {
+
+// A wake-up between the check of the flag and the wait would be lost; the handler therefore jumps out of the wait.
+// That is safe because the wait leaves the status in the kernel (WNOWAIT).
+thread_local sigjmp_buf jump_target;
+thread_local volatile sig_atomic_t jump_armed = 0;
+
+int wake_signal() { return SIGRTMAX - 2; }
+
+void on_wake(int) {
+  if (jump_armed) {
+    jump_armed = 0;
+    siglongjmp(jump_target, 1);
+  }
+}
+
+}  // namespace
+
+Waiter::Waiter() : doorbell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!doorbell_) throw util::SysError("eventfd", errno);
+}
+
+void Waiter::bind() {
+  struct sigaction action {};
+  action.sa_handler = on_wake;
+  action.sa_flags = SA_RESTART | SA_NODEFER;
+  sigaction(wake_signal(), &action, nullptr);
+  sigset_t all;
+  sigfillset(&all);
+  sigdelset(&all, wake_signal());
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+}
+
+// False when there is no tracee at all.
+bool Waiter::block_until_reported() {
+  if (sigsetjmp(jump_target, 0)) return true;
+  jump_armed = 1;
+  if (!woken_.load()) {
+    siginfo_t info;
+    int result = waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOWAIT | __WALL | __WNOTHREAD);
+    jump_armed = 0;
+    return result == 0 || errno != ECHILD;
+  }
+  jump_armed = 0;
+  return true;
+}
+
+std::optional<WaitStatus> Waiter::wait() {
+  for (;;) {
+    if (woken_.exchange(false)) {
+      uint64_t count;
+      while (read(doorbell_.get(), &count, sizeof count) > 0) {
+      }
+      return std::nullopt;
+    }
+    if (auto status = poll()) return status;
+    if (!block_until_reported()) {
+      pollfd bell{doorbell_.get(), POLLIN, 0};
+      ::poll(&bell, 1, -1);
+    }
+  }
+}
+
+std::optional<WaitStatus> Waiter::poll() {
+  int status;
+  pid_t tid = waitpid(-1, &status, WNOHANG | __WALL | __WNOTHREAD);
+  if (tid <= 0) return std::nullopt;
+  return WaitStatus{tid, status};
+}
+
+int Waiter::wait_for(pid_t tid) {
+  for (;;) {
+    int status;
+    pid_t result = waitpid(tid, &status, __WALL);
+    if (result == tid) return status;
+    if (result < 0 && errno != EINTR) throw util::SysError("waitpid", errno);
+  }
+}
+
+void Waiter::wake() {
+  woken_ = true;
+  uint64_t one = 1;
+  [[maybe_unused]] auto ignored = write(doorbell_.get(), &one, sizeof one);
+  if (pid_t thread = thread_.load()) syscall(SYS_tgkill, getpid(), thread, wake_signal());
+}
+
+}  // namespace rollpoint::tracee

@@ -1,0 +1,42 @@
+// Every wait for a tracee goes through here. Can be woken from another thread without losing a status or a wake-up.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <optional>
+
+#include "util/unique_fd.h"
+
+namespace rollpoint::tracee {
+
+struct WaitStatus {
+  pid_t tid;
+  int status;
+};
+
+class Waiter {
+ public:
+  Waiter();
+
+  /// Binds to the calling thread: only its own tracees are waited for (__WNOTHREAD), so that the exits of other
+  /// children of the process stay for whoever started them.
+  void bind();
+  /// Blocks until a tracee reports or `wake` is called; nullopt when woken.
+  std::optional<WaitStatus> wait();
+  /// nullopt when nothing has been reported.
+  std::optional<WaitStatus> poll();
+  /// Blocks for this tracee alone; not woken. Throws SysError(ECHILD) when it is not ours.
+  int wait_for(pid_t tid);
+  /// From any thread.
+  void wake();
+
+ private:
+  bool block_until_reported();
+
+  std::atomic<bool> woken_{false};
+  std::atomic<pid_t> thread_{0};
+  util::UniqueFd doorbell_;
+};
+
+}  // namespace rollpoint::tracee
