@@ -31,7 +31,7 @@ for (const file of readdirSync(source, { recursive: true }).filter((name) => /\.
   if (lines.length > longest * 1.1) warnings.push(`native/src/${file}: ${lines.length} lines; aim at ${longest}`);
 }
 
-const tracked = execFileSync('git', ['-C', root, 'ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean);
+const tracked = execFileSync('git', ['-c', 'safe.directory=*', '-C', root, 'ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean);
 for (const name of new Set(tracked.map((file) => file.split('/')[0]))) {
   if (!name.startsWith('.') && !topLevel.has(name)) errors.push(`${name}: does not belong in the top level`);
 }
