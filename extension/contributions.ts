@@ -1,0 +1,31 @@
+// The names that package.json contributes and the code refers to: debug type, view, commands, context keys, settings.
+// Must not import anything; a unit test compares it with package.json.
+
+export const debugType = 'rollpoint';
+export const viewId = 'rollpoint.snapshots';
+
+export const commandIds = {
+  /** From the palette: asks for a name. With a string argument: takes it as the name and asks nothing. */
+  takeSnapshot: 'rollpoint.takeSnapshot',
+  /** From the buttons: asks nothing. */
+  takeSnapshotNow: 'rollpoint.takeSnapshotNow',
+  restoreSnapshot: 'rollpoint.restoreSnapshot',
+  renameSnapshot: 'rollpoint.renameSnapshot',
+  pinSnapshot: 'rollpoint.pinSnapshot',
+  unpinSnapshot: 'rollpoint.unpinSnapshot',
+  deleteSnapshot: 'rollpoint.deleteSnapshot',
+  deleteAllSnapshots: 'rollpoint.deleteAllSnapshots',
+  showSnapshotLocation: 'rollpoint.showSnapshotLocation',
+  pickProcess: 'rollpoint.pickProcess',
+} as const;
+
+export const contextKeys = {
+  /** A session of ours exists. */
+  active: 'rollpoint.active',
+  /** The program of the session that the view shows is stopped. */
+  stopped: 'rollpoint.stopped',
+  /** The view shows at least one snapshot. */
+  hasSnapshots: 'rollpoint.hasSnapshots',
+} as const;
+
+export const settingsSection = 'rollpoint';

@@ -1,0 +1,108 @@
+// Which debug sessions are ours, which one the view shows, whether its program is stopped, what snapshots it has.
+// Must not know the view or the commands; they listen.
+
+import * as vscode from 'vscode';
+import type { SnapshotList } from '../adapter/protocol';
+import { contextKeys, debugType } from './contributions';
+import { type DapMessage, stoppedAfter } from './runState';
+import { changedList, listSnapshots } from './snapshotClient';
+import { emptyList } from './snapshotModel';
+
+export interface TrackedSession {
+  readonly session: vscode.DebugSession;
+  readonly stopped: boolean;
+  readonly list: SnapshotList;
+}
+
+type State = { -readonly [Key in keyof TrackedSession]: TrackedSession[Key] } & { listed: boolean };
+
+export class SessionTracker implements vscode.Disposable {
+  private readonly sessions = new Map<string, State>();
+  private readonly disposables: vscode.Disposable[] = [];
+  private readonly changeEmitter = new vscode.EventEmitter<void>();
+  private shown: State | undefined;
+
+  /** The session shown, its snapshots, or whether it is stopped has changed. */
+  readonly onDidChange = this.changeEmitter.event;
+
+  constructor() {
+    this.disposables.push(
+      this.changeEmitter,
+      vscode.debug.registerDebugAdapterTrackerFactory(debugType, {
+        createDebugAdapterTracker: (session) => this.track(session),
+      }),
+      vscode.debug.onDidStartDebugSession((session) => void this.started(session)),
+      vscode.debug.onDidTerminateDebugSession((session) => this.ended(session)),
+      vscode.debug.onDidChangeActiveDebugSession(() => this.update()),
+      vscode.debug.onDidReceiveDebugSessionCustomEvent((event) => {
+        const list = changedList(event);
+        const state = this.sessions.get(event.session.id);
+        if (!list || !state) return;
+        state.list = list;
+        state.listed = true;
+        this.update();
+      }),
+    );
+    this.update();
+  }
+
+  /** The active session if it is ours, else the youngest of ours. */
+  get current(): TrackedSession | undefined {
+    return this.shown;
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.disposables).dispose();
+  }
+
+  private track(session: vscode.DebugSession): vscode.DebugAdapterTracker {
+    const state: State = { session, stopped: false, list: emptyList, listed: false };
+    this.sessions.set(session.id, state);
+    const see = (message: DapMessage): void => {
+      const stopped = stoppedAfter(state.stopped, message);
+      if (stopped === state.stopped) return;
+      state.stopped = stopped;
+      this.update();
+    };
+    return {
+      onWillReceiveMessage: see,
+      onDidSendMessage: see,
+      // A session that fails to start never terminates, as far as VS Code tells.
+      onExit: () => this.ended(session, state),
+    };
+  }
+
+  /** Picks up what was taken before the extension listened; an event that came meanwhile is newer and wins. */
+  private async started(session: vscode.DebugSession): Promise<void> {
+    const state = this.sessions.get(session.id);
+    if (!state) return;
+    this.update();
+    const list = await listSnapshots(session).then(
+      (value) => value,
+      () => undefined, // Too early or already over: the event brings the list.
+    );
+    if (!list || state.listed || !this.sessions.has(session.id)) return;
+    state.list = list;
+    this.update();
+  }
+
+  /** A restarted session keeps its id: the end of its first adapter must not take away the second one's state. */
+  private ended(session: vscode.DebugSession, state = this.sessions.get(session.id)): void {
+    if (!state || this.sessions.get(session.id) !== state) return;
+    this.sessions.delete(session.id);
+    this.update();
+  }
+
+  private update(): void {
+    const active = vscode.debug.activeDebugSession;
+    this.shown = (active && this.sessions.get(active.id)) ?? [...this.sessions.values()].at(-1);
+    setContext(contextKeys.active, this.shown !== undefined);
+    setContext(contextKeys.stopped, this.shown?.stopped ?? false);
+    setContext(contextKeys.hasSnapshots, (this.shown?.list.snapshots.length ?? 0) > 0);
+    this.changeEmitter.fire();
+  }
+}
+
+function setContext(key: string, value: boolean): void {
+  void vscode.commands.executeCommand('setContext', key, value);
+}

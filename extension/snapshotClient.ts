@@ -1,0 +1,45 @@
+// Typed access to the adapter's custom requests and its event.
+// Must know no more of the adapter than adapter/protocol.ts.
+
+import type { DebugSession, DebugSessionCustomEvent } from 'vscode';
+import type { Events, RequestName, Requests, SnapshotId, SnapshotInfo, SnapshotList } from '../adapter/protocol';
+
+/** The part of a debug session that requests need. */
+export type RequestTarget = Pick<DebugSession, 'customRequest'>;
+
+async function request<R extends RequestName>(
+  target: RequestTarget,
+  name: R,
+  args: Requests[R]['args'],
+): Promise<Requests[R]['result']> {
+  return (await target.customRequest(name, args)) as Requests[R]['result'];
+}
+
+export async function takeSnapshot(target: RequestTarget, label?: string): Promise<SnapshotInfo> {
+  return (await request(target, 'rollpoint/takeSnapshot', label ? { label } : {})).snapshot;
+}
+
+export function listSnapshots(target: RequestTarget): Promise<SnapshotList> {
+  return request(target, 'rollpoint/listSnapshots', {});
+}
+
+export async function restoreSnapshot(target: RequestTarget, id: SnapshotId): Promise<void> {
+  await request(target, 'rollpoint/restoreSnapshot', { id });
+}
+
+export async function updateSnapshot(
+  target: RequestTarget,
+  args: Requests['rollpoint/updateSnapshot']['args'],
+): Promise<SnapshotInfo> {
+  return (await request(target, 'rollpoint/updateSnapshot', args)).snapshot;
+}
+
+export async function deleteSnapshot(target: RequestTarget, id: SnapshotId): Promise<void> {
+  await request(target, 'rollpoint/deleteSnapshot', { id });
+}
+
+/** The list that a `rollpoint/snapshotsChanged` event carries; undefined for any other event. */
+export function changedList(event: Pick<DebugSessionCustomEvent, 'event' | 'body'>): SnapshotList | undefined {
+  const name: keyof Events = 'rollpoint/snapshotsChanged';
+  return event.event === name ? (event.body as SnapshotList) : undefined;
+}
