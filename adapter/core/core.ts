@@ -1,0 +1,217 @@
+// A typed facade over the addon's supervisor: one process at a time, its state, its events, stops as promises.
+// Knows nothing of gdb, packets or DAP.
+import { EventEmitter } from 'node:events';
+import type {
+  Addon,
+  BreakpointKind,
+  Capabilities,
+  CaptureResult,
+  Difference,
+  LaunchOptions,
+  NativeEvent,
+  ProcessInfo,
+  Registers,
+  ResumeAction,
+  RollbackResult,
+  StoreStats,
+  Supervisor,
+  SupervisorOptions,
+  ThreadInfo,
+} from './native';
+
+export type ProcessEvent = Extract<NativeEvent, { type: 'stopped' | 'exited' | 'killed' }>;
+export type CoreState = 'none' | 'stopped' | 'running';
+
+interface CoreEvents {
+  /** A stop, or the end of the process. */
+  stop: [ProcessEvent];
+  /** The threads are about to run. */
+  resumed: [];
+  /** Memory or registers were written from outside: the process no longer equals its snapshot. */
+  edited: [];
+  snapshotsLost: [number[], string];
+  log: [string];
+}
+
+export class Core extends EventEmitter<CoreEvents> {
+  readonly capabilities: Capabilities;
+  private supervisor: Supervisor | null = null;
+  private info: ProcessInfo | null = null;
+  private current: CoreState = 'none';
+
+  constructor(
+    private readonly addon: Addon,
+    private readonly options: SupervisorOptions = {},
+  ) {
+    super();
+    this.capabilities = addon.probe();
+  }
+
+  get process(): ProcessInfo | null {
+    return this.info;
+  }
+
+  get state(): CoreState {
+    return this.current;
+  }
+
+  /** Resolves with the program stopped before its first instruction. */
+  launch(options: LaunchOptions): Promise<ProcessInfo> {
+    return this.begin((supervisor) => supervisor.launch(options));
+  }
+
+  attach(pid: number): Promise<ProcessInfo> {
+    return this.begin((supervisor) => supervisor.attach(pid));
+  }
+
+  async detach(): Promise<void> {
+    await this.live().detach();
+    await this.end();
+  }
+
+  /** Resolves when the process is gone. */
+  async kill(): Promise<void> {
+    const supervisor = this.live();
+    if (this.info) await supervisor.kill();
+    await this.end();
+  }
+
+  /** A process of ours is killed, one that was attached to is detached. */
+  async dispose(): Promise<void> {
+    await this.end();
+    this.removeAllListeners();
+  }
+
+  threads(): Promise<ThreadInfo[]> {
+    return this.live().threads();
+  }
+
+  /** Resolves when the threads run; the stop comes as an event. */
+  async resume(actions: ResumeAction[]): Promise<void> {
+    const supervisor = this.live();
+    this.current = 'running';
+    this.emit('resumed');
+    try {
+      await supervisor.resume(actions);
+    } catch (error) {
+      // Unless it ran and ended meanwhile, it is where it was.
+      if (this.info) this.current = 'stopped';
+      throw error;
+    }
+  }
+
+  /** Resumes and resolves with the stop or end that follows. */
+  async resumeUntilStop(actions: ResumeAction[]): Promise<ProcessEvent> {
+    const stopped = new Promise<ProcessEvent>((resolve) => this.once('stop', resolve));
+    await this.resume(actions);
+    return stopped;
+  }
+
+  interrupt(): Promise<void> {
+    return this.live().interrupt();
+  }
+
+  readMemory(address: bigint, length: number): Promise<Uint8Array> {
+    return this.live().readMemory(address, length);
+  }
+
+  writeMemory(address: bigint, data: Uint8Array): Promise<void> {
+    this.emit('edited');
+    return this.live().writeMemory(address, data);
+  }
+
+  readRegisters(tid: number): Promise<Registers> {
+    return this.live().readRegisters(tid);
+  }
+
+  writeRegisters(tid: number, registers: Partial<Registers>): Promise<void> {
+    this.emit('edited');
+    return this.live().writeRegisters(tid, registers);
+  }
+
+  insertBreakpoint(kind: BreakpointKind, address: bigint, length: number): Promise<void> {
+    return this.live().insertBreakpoint(kind, address, length);
+  }
+
+  removeBreakpoint(kind: BreakpointKind, address: bigint, length: number): Promise<void> {
+    return this.live().removeBreakpoint(kind, address, length);
+  }
+
+  readSiginfo(tid: number): Promise<Uint8Array> {
+    return this.live().readSiginfo(tid);
+  }
+
+  readAuxv(): Promise<Uint8Array> {
+    return this.live().readAuxv();
+  }
+
+  capture(options: { tid: number; files: 'rewind' | 'keep' }): Promise<CaptureResult> {
+    return this.live().capture(options);
+  }
+
+  rollback(id: number): Promise<RollbackResult> {
+    return this.live().rollback(id);
+  }
+
+  deleteSnapshot(id: number): Promise<void> {
+    return this.live().deleteSnapshot(id);
+  }
+
+  stats(): Promise<StoreStats> {
+    return this.live().stats();
+  }
+
+  verify(id: number): Promise<Difference[]> {
+    return this.live().verify(id);
+  }
+
+  /** A supervisor holds one process for its life, so that each start gets a new one. */
+  private async begin(start: (supervisor: Supervisor) => Promise<ProcessInfo>): Promise<ProcessInfo> {
+    await this.end();
+    const supervisor: Supervisor = this.addon.createSupervisor(this.options, (event) => {
+      if (this.supervisor === supervisor) this.handle(event);
+    });
+    this.supervisor = supervisor;
+    try {
+      this.info = await start(supervisor);
+    } catch (error) {
+      await this.end();
+      throw error;
+    }
+    this.current = 'stopped';
+    return this.info;
+  }
+
+  private async end(): Promise<void> {
+    const { supervisor } = this;
+    await supervisor?.dispose();
+    // Only now: `dispose` may still bring the end of the process.
+    this.supervisor = null;
+    this.info = null;
+    this.current = 'none';
+  }
+
+  private handle(event: NativeEvent): void {
+    switch (event.type) {
+      case 'log':
+        this.emit('log', event.message);
+        return;
+      case 'snapshotsLost':
+        this.emit('snapshotsLost', event.ids, event.message);
+        return;
+      case 'stopped':
+        this.current = 'stopped';
+        if (this.info && event.executable !== undefined) this.info = { ...this.info, executable: event.executable };
+        break;
+      default:
+        this.current = 'none';
+        this.info = null;
+    }
+    this.emit('stop', event);
+  }
+
+  private live(): Supervisor {
+    if (!this.supervisor) throw Object.assign(new Error('There is no process.'), { code: 'RP_NO_PROCESS' });
+    return this.supervisor;
+  }
+}

@@ -1,0 +1,250 @@
+// The live process as the protocol server sees it: implements rsp/target on the core, and carries out armed restores.
+// Knows no packets; what the list of snapshots looks like belongs to whoever supplies the snapshot commands.
+import type {
+  BreakpointType,
+  RunOptions,
+  SnapshotCommands,
+  StopCause,
+  Target,
+  TargetProcess,
+  TargetResume,
+  TargetStop,
+  TargetThread,
+  ThreadRegisters,
+} from '../rsp/target';
+import { UserError } from '../errors';
+import type { Core, ProcessEvent } from './core';
+import { explainStart, shellCommand } from './start';
+import type { RollbackResult, Stdio } from './native';
+
+export interface RestoreOutcome {
+  id: number;
+  result: RollbackResult;
+}
+
+interface ArmedRestore {
+  id: number;
+  /** Runs with the process still in the present, right before it is rolled back. */
+  before: () => Promise<void>;
+  done: (outcome: RestoreOutcome) => void;
+  failed: (error: unknown) => void;
+}
+
+export class CoreTarget implements Target {
+  snapshots: SnapshotCommands | null = null;
+  lastStop: TargetStop | null = null;
+  process: TargetProcess | null = null;
+  private readonly listeners = new Set<(stop: TargetStop) => void>();
+  private readonly registers = new Map<number, ThreadRegisters>();
+  private armed: ArmedRestore | null = null;
+  /** The stops of a start through a shell or a wrapper are nobody's business. */
+  private starting = false;
+
+  constructor(
+    private readonly core: Core,
+    private readonly stdio: Stdio = { kind: 'inherit' },
+  ) {
+    core.on('stop', (event) => this.handle(event));
+    core.on('resumed', () => this.registers.clear());
+  }
+
+  get features(): Target['features'] {
+    return this.core.capabilities;
+  }
+
+  /** Listeners are called in the order of their subscription; each stop once. */
+  onStop(listener: (stop: TargetStop) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async run(options: RunOptions): Promise<TargetStop> {
+    this.forget();
+    const { program, args, execs } = shellCommand(options);
+    this.starting = true;
+    try {
+      const { env, cwd, disableAslr } = options;
+      await this.core.launch({ program, args, env, disableAslr, stdio: this.stdio, ...(cwd === undefined ? {} : { cwd }) });
+      for (let exec = 0; exec < execs; exec++) await this.runToExec(options.program);
+      return this.begun(false, { kind: 'entry' });
+    } catch (error) {
+      if (this.core.process) await this.core.kill();
+      throw explainStart(error, options);
+    } finally {
+      this.starting = false;
+    }
+  }
+
+  async attach(pid: number): Promise<TargetStop> {
+    this.forget();
+    try {
+      await this.core.attach(pid);
+    } catch (error) {
+      throw explainStart(error, { pid });
+    }
+    return this.begun(true, { kind: 'attached' });
+  }
+
+  async detach(): Promise<void> {
+    await this.core.detach();
+    this.forget();
+  }
+
+  async kill(): Promise<void> {
+    await this.core.kill();
+    this.forget();
+  }
+
+  threads(): Promise<TargetThread[]> {
+    return this.core.threads();
+  }
+
+  /** Runs, or carries out the armed restore instead: then a stop with cause `restored` comes to the listeners. */
+  async resume(actions: TargetResume[]): Promise<void> {
+    const armed = this.armed;
+    if (armed) {
+      this.armed = null;
+      return this.restore(armed);
+    }
+    const before = this.lastStop;
+    this.lastStop = null;
+    try {
+      await this.core.resume(actions);
+    } catch (error) {
+      this.lastStop ??= before;
+      throw error;
+    }
+  }
+
+  /**
+   * The next `resume` rolls back to snapshot `id` and runs nothing. `before` runs with the process still in the
+   * present. Resolves when the process stands at the snapshot; rejects when it could not be brought there.
+   */
+  armRestore(id: number, before: () => Promise<void> = () => Promise.resolve()): Promise<RestoreOutcome> {
+    this.disarmRestore('another restore took its place');
+    return new Promise((resolve, reject) => {
+      this.armed = { id, before, done: resolve, failed: reject };
+    });
+  }
+
+  disarmRestore(reason: string): void {
+    const armed = this.armed;
+    this.armed = null;
+    armed?.failed(new UserError(`Snapshot ${armed.id} was not restored: ${reason}.`));
+  }
+
+  interrupt(): Promise<void> {
+    return this.core.interrupt();
+  }
+
+  readMemory(address: bigint, length: number): Promise<Uint8Array> {
+    return this.core.readMemory(address, length);
+  }
+
+  writeMemory(address: bigint, data: Uint8Array): Promise<void> {
+    return this.core.writeMemory(address, data);
+  }
+
+  /** A copy; read once a stop. */
+  async readRegisters(tid: number): Promise<ThreadRegisters> {
+    let registers = this.registers.get(tid);
+    if (!registers) {
+      registers = await this.core.readRegisters(tid);
+      this.registers.set(tid, registers);
+    }
+    return { general: registers.general.slice(), xstate: registers.xstate.slice() };
+  }
+
+  async writeRegisters(tid: number, registers: Partial<ThreadRegisters>): Promise<void> {
+    this.registers.delete(tid);
+    await this.core.writeRegisters(tid, registers);
+  }
+
+  insertBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
+    return this.core.insertBreakpoint(type, address, length);
+  }
+
+  removeBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
+    return this.core.removeBreakpoint(type, address, length);
+  }
+
+  readSiginfo(tid: number): Promise<Uint8Array> {
+    return this.core.readSiginfo(tid);
+  }
+
+  readAuxv(): Promise<Uint8Array> {
+    return this.core.readAuxv();
+  }
+
+  private async restore(armed: ArmedRestore): Promise<void> {
+    let result: RollbackResult;
+    try {
+      await armed.before();
+      result = await this.core.rollback(armed.id);
+    } catch (error) {
+      this.registers.clear();
+      armed.failed(error);
+      throw error;
+    }
+    this.registers.clear();
+    armed.done({ id: armed.id, result });
+    const pid = this.core.process?.pid ?? 0;
+    this.announce({ state: 'stopped', pid, tid: result.tid, cause: { kind: 'restored', snapshot: armed.id } });
+  }
+
+  private async runToExec(program: string): Promise<void> {
+    const event = await this.core.resumeUntilStop([{ tid: -1, kind: 'continue', signal: 0 }]);
+    if (event.type === 'stopped' && event.reason === 'exec') return;
+    if (event.type === 'stopped') return this.runToExec(program);
+    throw new UserError(
+      `"${program}" could not be started (the shell that was to start it ${event.type === 'exited' ? `ended with status ${event.code}` : 'was killed'}). Check that the path is right and the file is executable.`,
+    );
+  }
+
+  private begun(attached: boolean, cause: StopCause): TargetStop {
+    const info = this.core.process;
+    if (!info) throw new UserError('The program ended before it could be debugged.');
+    this.process = { pid: info.pid, executable: info.executable, attached };
+    this.lastStop = { state: 'stopped', pid: info.pid, tid: info.pid, cause };
+    return this.lastStop;
+  }
+
+  private handle(event: ProcessEvent): void {
+    this.registers.clear();
+    if (this.starting) return;
+    if (event.type === 'exited') this.announce({ state: 'exited', pid: event.pid, code: event.code });
+    else if (event.type === 'killed') this.announce({ state: 'killed', pid: event.pid, signal: event.signal });
+    else this.announce({ state: 'stopped', pid: event.pid, tid: event.tid, cause: causeOf(event) });
+  }
+
+  private announce(stop: TargetStop): void {
+    this.lastStop = stop;
+    if (stop.state !== 'stopped') {
+      this.process = null;
+      this.disarmRestore('the process has ended');
+    } else if (this.process && stop.cause.kind === 'exec') {
+      this.process = { ...this.process, executable: stop.cause.executable };
+    }
+    for (const listener of [...this.listeners]) listener(stop);
+  }
+
+  private forget(): void {
+    this.disarmRestore('the process is gone');
+    this.registers.clear();
+    this.process = null;
+    this.lastStop = null;
+  }
+}
+
+function causeOf(event: Extract<ProcessEvent, { type: 'stopped' }>): StopCause {
+  switch (event.reason) {
+    case 'signal':
+      return { kind: 'signal', signal: event.signal };
+    case 'watchpoint':
+      return { kind: 'watchpoint', address: event.address ?? 0n, access: event.access ?? 'write' };
+    case 'exec':
+      return { kind: 'exec', executable: event.executable ?? '' };
+    default:
+      return { kind: event.reason };
+  }
+}

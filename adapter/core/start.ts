@@ -1,0 +1,57 @@
+// How a program is started (directly, through a shell, by a wrapper) and what to tell the user when it is not.
+// Values in, values out.
+import { codeOf, messageOf, UserError } from '../errors';
+import type { RunOptions } from '../rsp/target';
+
+/** For /bin/sh and every shell of its family. */
+export function quoteForShell(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`;
+}
+
+export interface StartCommand {
+  program: string;
+  args: string[];
+  /** How many execs lie between the launch and the program. */
+  execs: number;
+}
+
+/** With a shell the words reach the program as they are: the shell gets them quoted, as gdbserver does it. */
+export function shellCommand(options: RunOptions): StartCommand {
+  const words = [...options.wrapper, options.program, ...options.args];
+  const wrapped = options.wrapper.length > 0 ? 1 : 0;
+  if (!options.shell && !options.detachedStdio) {
+    const [program, ...args] = words;
+    return { program: program ?? options.program, args, execs: wrapped };
+  }
+  const shell = options.env.find((entry) => entry.startsWith('SHELL='))?.slice('SHELL='.length);
+  const redirect = options.detachedStdio ? ' </dev/null >&2' : '';
+  const line = `exec ${words.map(quoteForShell).join(' ')}${redirect}`;
+  return { program: options.shell && shell ? shell : '/bin/sh', args: ['-c', line], execs: 1 + wrapped };
+}
+
+/** Turns an error of the core into one that says who is to blame and what to do; others pass unchanged. */
+export function explainStart(error: unknown, what: RunOptions | { pid: number }): unknown {
+  if (error instanceof UserError) return error;
+  const code = codeOf(error);
+  const operation = (error as { operation?: string } | null)?.operation;
+  if ('pid' in what) {
+    if (code === 'ESRCH') return new UserError(`There is no process ${what.pid}.`);
+    if (code === 'EPERM') return new UserError(`Process ${what.pid} may not be debugged: ${ptraceHint(what.pid)}`);
+    return error;
+  }
+  if (operation === 'chdir') return new UserError(`The working directory "${what.cwd}" cannot be entered (${code}); check "cwd".`);
+  if (operation === 'PTRACE_SEIZE' && code === 'EPERM') {
+    return new UserError('This user may not debug programs here (ptrace is forbidden). In a container, start it with --cap-add=SYS_PTRACE.');
+  }
+  if (code === 'ENOENT') return new UserError(`There is no program "${what.program}"; check the path, or build it first.`);
+  if (code === 'EACCES') return new UserError(`"${what.program}" may not be executed; check that it is a program and that its permissions allow it (chmod +x).`);
+  if (code === 'ENOEXEC') return new UserError(`"${what.program}" is no program that this machine can execute (${messageOf(error)}).`);
+  return error;
+}
+
+function ptraceHint(pid: number): string {
+  return (
+    `it belongs to another user, is being debugged already (see TracerPid in /proc/${pid}/status), or Yama forbids it ` +
+    '(kernel.yama.ptrace_scope); run as the user of the process, or set ptrace_scope to 0.'
+  );
+}

@@ -1,0 +1,79 @@
+// Stop replies: `T05swbreak:;thread:p1.1;…`, `W00`, `X0b`, `N`.
+// What stopped comes from the target; nothing here resumes or waits.
+import type { Client } from './client';
+import { bytesToHex, textToHex } from './encoding';
+import { getRegister } from './registers';
+import { toProtocolSignal } from './signals';
+import type { StopCause, TargetStop } from './target';
+
+const SIGINT = 2;
+const SIGTRAP = 5;
+/** What gdb reads after every stop: frame pointer, stack pointer, pc. */
+const expedited = ['rbp', 'rsp', 'rip'];
+
+function byte(value: number): string {
+  return (value & 0xff).toString(16).padStart(2, '0');
+}
+
+/** The protocol's signal number of a stop. */
+export function stopSignal(cause: StopCause): number {
+  switch (cause.kind) {
+    case 'signal':
+      return toProtocolSignal(cause.signal);
+    case 'interrupt':
+      return SIGINT;
+    // gdb takes signal 0 as "stopped, for no reason of the program's"; it then reads everything anew.
+    case 'attached':
+    case 'restored':
+      return 0;
+    default:
+      return SIGTRAP;
+  }
+}
+
+function reason(client: Client, cause: StopCause): string {
+  switch (cause.kind) {
+    case 'breakpoint':
+      return client.swbreak ? 'swbreak:;' : '';
+    case 'hardwareBreakpoint':
+      return client.hwbreak ? 'hwbreak:;' : '';
+    case 'watchpoint': {
+      const name = { write: 'watch', read: 'rwatch', access: 'awatch' }[cause.access];
+      return `${name}:${cause.address.toString(16)};`;
+    }
+    case 'exec':
+      return client.execEvents ? `exec:${textToHex(cause.executable)};` : '';
+    default:
+      return '';
+  }
+}
+
+async function expeditedRegisters(client: Client, tid: number): Promise<string> {
+  const registers = await client.target.readRegisters(tid);
+  return client.registers
+    .map((spec, number) => (expedited.includes(spec.name) ? `${number.toString(16)}:${bytesToHex(getRegister(registers, spec))};` : ''))
+    .join('');
+}
+
+export async function stopReply(client: Client, stop: TargetStop): Promise<string> {
+  const process = client.multiprocess ? `;process:${stop.pid.toString(16)}` : '';
+  if (stop.state === 'exited') return `W${byte(stop.code)}${process}`;
+  if (stop.state === 'killed') return `X${byte(toProtocolSignal(stop.signal))}${process}`;
+  if (stop.cause.kind === 'noResumed' && client.noResumed) return 'N';
+  client.generalThread = stop.tid;
+  let registers = '';
+  try {
+    registers = await expeditedRegisters(client, stop.tid);
+  } catch (error) {
+    // A process killed from outside while it stands still; gdb learns of it at its next request.
+    client.log.trace(`registers of ${stop.tid}: ${String(error)}`);
+  }
+  return `T${byte(stopSignal(stop.cause))}${reason(client, stop.cause)}thread:${client.threadName(stop.tid)};${registers}`;
+}
+
+/** `Child exited with status 3`, as gdbserver says it. */
+export function endNotice(stop: TargetStop): string | null {
+  if (stop.state === 'exited') return `\nChild exited with status ${stop.code}`;
+  if (stop.state === 'killed') return `\nChild terminated with signal = 0x${toProtocolSignal(stop.signal).toString(16)}`;
+  return null;
+}
