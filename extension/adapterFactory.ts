@@ -11,7 +11,9 @@ export function registerAdapterFactory(extensionPath: string): vscode.Disposable
     async createDebugAdapterDescriptor(): Promise<vscode.DebugAdapterDescriptor> {
       const adapter = path.join(extensionPath, 'dist', 'rollpoint-adapter.js');
       await access(adapter).catch(() => {
-        throw new Error(`Rollpoint is incomplete: ${adapter} is missing. Install the extension again, or run "npm run build" in its checkout.`);
+        throw new Error(
+          `Rollpoint is incomplete: ${adapter} is missing. Install the extension again, or run "npm run build" in its checkout.`,
+        );
       });
       // In the desktop the extension host's executable is Electron, which this variable makes an ordinary Node.
       return new vscode.DebugAdapterExecutable(process.execPath, [adapter], { env: { ELECTRON_RUN_AS_NODE: '1' } });

@@ -56,7 +56,8 @@ async function resolve(folder: Folder, given: Config): Promise<Config | undefine
 async function check(folder: Folder, given: Config): Promise<Config | undefined> {
   const config = { ...given };
   if (config.request === 'launch' && typeof config['program'] === 'string' && config['program']) {
-    config['program'] = await locate(config['program'], config['cwd'] ?? folder?.uri.fsPath);
+    const directory: unknown = config['cwd'];
+    config['program'] = await locate(config['program'], typeof directory === 'string' ? directory : folder?.uri.fsPath);
   }
   const problem = await problemWith(config as unknown as Attributes, surroundings());
   return problem ? refuse(problem, folder, given) : config;

@@ -1,7 +1,7 @@
 // Entry point of the extension: wires its parts together.
 // Must hold no logic.
 
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 import { registerAdapterFactory } from './adapterFactory';
 import { registerCommands } from './commands';
 import { registerConfiguration } from './configuration';

@@ -21,7 +21,9 @@ export interface Problem {
   remedies: Remedy[];
 }
 
-export type Attributes = ({ request: 'launch' } & Partial<LaunchAttributes>) | ({ request: 'attach' } & Partial<AttachAttributes>);
+export type Attributes =
+  | ({ request: 'launch' } & Partial<LaunchAttributes>)
+  | ({ request: 'attach' } & Partial<AttachAttributes>);
 
 export function problemWithHost({ platform, architecture, trusted }: Surroundings): Problem | undefined {
   if (platform !== 'linux') {

@@ -9,7 +9,27 @@ import { attachConfiguration, launchConfiguration, withSettings } from '../../ex
 import { problemWith, type Attributes, type Surroundings } from '../../extension/preconditions';
 import { findCommand, findPrograms, programBeside, stateOfProgram } from '../../extension/programs';
 
-const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+interface Attribute {
+  type?: unknown;
+  description?: string;
+  default?: unknown;
+}
+
+interface AttributeSet {
+  properties: Record<string, Attribute> & { snapshots: { properties: Record<'auto' | 'memoryLimit' | 'files', Attribute> } };
+}
+
+interface Manifest {
+  icon: string;
+  contributes: {
+    commands: { command: string }[];
+    breakpoints: { language: string }[];
+    configuration: { properties: Record<string, unknown> };
+    debuggers: [{ type: string; languages: string[]; configurationAttributes: Record<'launch' | 'attach', AttributeSet> }];
+  };
+}
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
 
 describe('the start of a session', () => {
   let folder: string;
@@ -122,7 +142,7 @@ describe('package.json', () => {
   const contributes = manifest.contributes;
 
   it('contributes every command that the extension registers, and no other', () => {
-    const contributed = contributes.commands.map(({ command }: { command: string }) => command);
+    const contributed = contributes.commands.map(({ command }) => command);
     expect(contributed).to.have.members(Object.values(commandIds));
   });
 
@@ -142,15 +162,15 @@ describe('package.json', () => {
     const [debuggerEntry] = contributes.debuggers;
     expect(debuggerEntry.type).to.equal(debugType);
     expect(debuggerEntry.languages).to.deep.equal(['c', 'cpp', 'rust']);
-    const languages = contributes.breakpoints.map(({ language }: { language: string }) => language);
+    const languages = contributes.breakpoints.map(({ language }) => language);
     expect(languages).to.include.members(['c', 'cpp', 'rust', 'assembly']);
   });
 
   it('gives every attribute a type, a description and, where it can be left out, a default', () => {
     const { launch, attach } = contributes.debuggers[0].configurationAttributes;
-    const attributes: [string, Record<string, unknown>][] = [launch, attach].flatMap(({ properties }) => [
-      ...Object.entries<Record<string, unknown>>(properties).filter(([name]) => name !== 'snapshots'),
-      ...Object.entries<Record<string, unknown>>(properties.snapshots.properties),
+    const attributes = [launch, attach].flatMap(({ properties }) => [
+      ...Object.entries<Attribute>(properties).filter(([name]) => name !== 'snapshots'),
+      ...Object.entries<Attribute>(properties.snapshots.properties),
     ]);
     for (const [name, attribute] of attributes) {
       expect(attribute, name).to.include.keys('type', 'description', 'default');

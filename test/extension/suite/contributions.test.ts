@@ -1,0 +1,31 @@
+// What a VS Code with the extension offers before anything is debugged.
+import { expect } from 'chai';
+import * as vscode from 'vscode';
+import { commandIds } from '../../../extension/contributions';
+import { api } from './support';
+
+describe('Rollpoint in VS Code', () => {
+  it('is activated and has its commands', async () => {
+    const { tree, stopped } = await api();
+    expect(tree).to.deep.equal([]);
+    expect(stopped).to.equal(false);
+    expect(await vscode.commands.getCommands(true)).to.include.members(Object.values(commandIds));
+  });
+
+  it('has its view', async () => {
+    const commands = await vscode.commands.getCommands(true);
+    expect(commands).to.include('rollpoint.snapshots.focus');
+  });
+
+  it('has settings with defaults', () => {
+    const settings = vscode.workspace.getConfiguration('rollpoint');
+    expect(settings.get('gdb')).to.equal('gdb');
+    expect(settings.get('snapshots.auto')).to.equal('breakpoints');
+    expect(settings.get('snapshots.memoryLimit')).to.equal('1GiB');
+    expect(settings.get('snapshots.files')).to.equal('rewind');
+  });
+
+  it('answers a command that makes no sense now with nothing but a message', async () => {
+    expect(await vscode.commands.executeCommand(commandIds.restoreSnapshot, 1)).to.equal(undefined);
+  });
+});
