@@ -1,0 +1,199 @@
+// A debuggee on the addon alone, without gdb: launch, run to symbols, read registers, collect its output.
+// Must not know DAP or the remote protocol.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Addon, LaunchOptions, NativeEvent, ResumeAction, Supervisor, TrackerKind } from '../../adapter/core/native';
+import { PtyMaster } from '../../adapter/terminal/ptyMaster';
+import { debuggee } from './debuggees';
+
+const root = join(import.meta.dirname, '..', '..');
+
+export const addon = createRequire(import.meta.url)(join(root, 'native/build/Release/rollpoint.node')) as Addon;
+
+/** Names and order of struct user_regs_struct (sys/user.h). */
+const names = [
+  ...['r15', 'r14', 'r13', 'r12', 'rbp', 'rbx', 'r11', 'r10', 'r9', 'r8', 'rax', 'rcx', 'rdx', 'rsi', 'rdi', 'orig_rax'],
+  ...['rip', 'cs', 'eflags', 'rsp', 'ss', 'fs_base', 'gs_base', 'ds', 'es', 'fs', 'gs'],
+];
+
+export type Ending = Extract<NativeEvent, { type: 'exited' | 'killed' }>;
+export type Stopped = Extract<NativeEvent, { type: 'stopped' }>;
+
+export interface RigOptions {
+  tracker?: TrackerKind;
+  /** `NAME=value`; default: the environment of the tests. */
+  env?: string[];
+  cwd?: string;
+}
+
+const all = -1;
+/** SIGUSR1 and SIGCHLD: the debuggees use them among themselves. */
+const passed = [10, 17];
+
+export class Rig {
+  output = '';
+  readonly logs: string[] = [];
+  pid = 0;
+  private readonly supervisor: Supervisor;
+  private readonly pty: PtyMaster;
+  private readonly events: NativeEvent[] = [];
+  private wake: (() => void) | undefined;
+  private readonly breakpoints = new Set<bigint>();
+  private base = 0n;
+
+  private constructor(
+    private readonly program: string,
+    options: RigOptions,
+  ) {
+    const { master, path } = addon.openPty(24, 80);
+    this.pty = new PtyMaster(master, path, (bytes) => (this.output += bytes.toString()));
+    this.supervisor = addon.createSupervisor(options.tracker ? { tracker: options.tracker } : {}, (event) => {
+      if (event.type === 'log' || event.type === 'snapshotsLost') {
+        this.logs.push(event.message);
+      } else {
+        this.events.push(event);
+        this.wake?.();
+      }
+    });
+  }
+
+  /** `program`: a debuggee of ours by name, or an absolute path. */
+  static async launch(program: string, args: string[] = [], options: RigOptions = {}): Promise<Rig> {
+    const rig = new Rig(program.startsWith('/') ? program : debuggee(program).program, options);
+    const launch: LaunchOptions = {
+      program: rig.program,
+      args,
+      cwd: options.cwd,
+      env: options.env ?? Object.entries(process.env).map(([name, value]) => `${name}=${value}`),
+      stdio: { kind: 'terminal', terminal: rig.pty.path },
+      disableAslr: true,
+    };
+    rig.pid = (await rig.supervisor.launch(launch)).pid;
+    rig.base = loadAddress(rig.pid, rig.program);
+    return rig;
+  }
+
+  get core(): Supervisor {
+    return this.supervisor;
+  }
+
+  address(symbol: string): bigint {
+    const value = debuggee(this.program.slice(this.program.lastIndexOf('/') + 1)).symbol(symbol);
+    return value < this.base ? this.base + value : value;
+  }
+
+  /** The next stop or the end. */
+  async next(): Promise<Stopped | Ending> {
+    while (this.events.length === 0) {
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+    return this.events.shift() as Stopped | Ending;
+  }
+
+  async nextStop(): Promise<Stopped> {
+    const event = await this.next();
+    if (event.type !== 'stopped') {
+      throw new Error(`The debuggee ended (${JSON.stringify(event)}) instead of stopping. It wrote:\n${this.output}`);
+    }
+    return event;
+  }
+
+  async resume(...actions: ResumeAction[]): Promise<void> {
+    await this.supervisor.resume(actions.length ? actions : [{ tid: all, kind: 'continue', signal: 0 }]);
+  }
+
+  async breakAt(...symbols: (string | bigint)[]): Promise<void> {
+    for (const symbol of symbols) {
+      const address = typeof symbol === 'bigint' ? symbol : this.address(symbol);
+      await this.supervisor.insertBreakpoint('software', address, 1);
+      this.breakpoints.add(address);
+    }
+  }
+
+  async clearBreakpoints(): Promise<void> {
+    for (const address of this.breakpoints) {
+      await this.supervisor.removeBreakpoint('software', address, 1);
+    }
+    this.breakpoints.clear();
+  }
+
+  /** Continues every thread, first taking the ones that stand on a breakpoint off it as a debugger does. */
+  async continue(): Promise<Stopped | Ending> {
+    for (const { tid } of await this.supervisor.threads()) {
+      const pc = await this.register(tid, 'rip');
+      if (this.breakpoints.has(pc)) {
+        await this.supervisor.removeBreakpoint('software', pc, 1);
+        await this.resume({ tid, kind: 'step', signal: 0 });
+        const stop = await this.next();
+        if (stop.type !== 'stopped') {
+          return stop;
+        }
+        await this.supervisor.insertBreakpoint('software', pc, 1);
+      }
+    }
+    await this.resume();
+    let event = await this.next();
+    while (event.type === 'stopped' && event.reason === 'signal' && passed.includes(event.signal)) {
+      await this.resume({ tid: event.tid, kind: 'continue', signal: event.signal }, { tid: all, kind: 'continue', signal: 0 });
+      event = await this.next();
+    }
+    return event;
+  }
+
+  async continueToBreakpoint(): Promise<Stopped> {
+    const stop = await this.continue();
+    if (stop.type !== 'stopped' || stop.reason !== 'breakpoint') {
+      throw new Error(`Expected a breakpoint, got ${JSON.stringify(stop)}. Output:\n${this.output}`);
+    }
+    return stop;
+  }
+
+  async step(tid: number): Promise<Stopped> {
+    await this.resume({ tid, kind: 'step', signal: 0 });
+    return this.nextStop();
+  }
+
+  async registers(tid: number): Promise<Record<string, bigint>> {
+    const { general } = await this.supervisor.readRegisters(tid);
+    const view = new DataView(general.buffer, general.byteOffset, general.byteLength);
+    return Object.fromEntries(names.map((name, index) => [name, view.getBigUint64(index * 8, true)]));
+  }
+
+  async register(tid: number, name: string): Promise<bigint> {
+    return (await this.registers(tid))[name]!;
+  }
+
+  async setRegister(tid: number, name: string, value: bigint): Promise<void> {
+    const { general } = await this.supervisor.readRegisters(tid);
+    new DataView(general.buffer, general.byteOffset).setBigUint64(names.indexOf(name) * 8, value, true);
+    await this.supervisor.writeRegisters(tid, { general });
+  }
+
+  async readInt(symbol: string): Promise<number> {
+    const bytes = await this.supervisor.readMemory(this.address(symbol), 4);
+    return new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true);
+  }
+
+  /** What the debuggee has written up to its end. */
+  async allOutput(): Promise<string> {
+    await this.pty.drain();
+    return this.output.replaceAll('\r\n', '\n');
+  }
+
+  write(text: string): void {
+    this.pty.write(text);
+  }
+
+  async dispose(): Promise<void> {
+    await this.supervisor.dispose();
+    this.pty.destroy();
+  }
+}
+
+function loadAddress(pid: number, program: string): bigint {
+  const first = readFileSync(`/proc/${pid}/maps`, 'utf8')
+    .split('\n')
+    .find((line) => line.endsWith(program));
+  return first ? BigInt(`0x${first.split('-')[0]}`) : 0n;
+}
