@@ -57,29 +57,28 @@ function outdated(output, depfile) {
   });
 }
 
-export function nativeSources() {
-  const folder = path.join(native, 'src');
-  if (!existsSync(folder)) return [];
+/** `.cc` files below `folder`, a folder of the checkout. */
+function sourcesIn(folder) {
   return readdirSync(folder, { recursive: true })
     .filter((file) => file.endsWith('.cc'))
     .sort()
     .map((file) => path.join(folder, file));
 }
 
-export async function buildNative({ jobs = Math.min(availableParallelism(), 8) } = {}) {
-  const sources = nativeSources();
-  if (sources.length === 0) return (console.warn('native: no sources yet'), { compiled: 0, linked: false });
-  const { compile, link } = description();
-  const flags = createHash('sha256').update(JSON.stringify([compiler, compile, link])).digest('hex').slice(0, 12);
-  const folder = path.join(objects, flags);
+/**
+ * Compiles what is out of date into a folder of `objects` that belongs to these flags alone.
+ * Returns the object files, in the order of `sources`, and how many were compiled.
+ */
+async function compileAll(sources, flags, jobs) {
+  const hash = createHash('sha256').update(JSON.stringify([compiler, flags])).digest('hex').slice(0, 12);
+  const folder = path.join(objects, hash);
   mkdirSync(folder, { recursive: true });
-  mkdirSync(path.dirname(addon), { recursive: true });
-
   const units = sources.map((source) => {
-    const object = path.join(folder, path.relative(path.join(native, 'src'), source).replaceAll('/', '-') + '.o');
+    const object = path.join(folder, path.relative(at(), source).replaceAll('/', '-') + '.o');
     return { source, object, depfile: `${object}.d` };
   });
   const pending = units.filter((unit) => outdated(unit.object, unit.depfile));
+  const compiled = pending.length;
   let failure = null;
   const worker = async () => {
     for (let unit = pending.shift(); unit && !failure; unit = pending.shift()) {
@@ -87,7 +86,7 @@ export async function buildNative({ jobs = Math.min(availableParallelism(), 8) }
       const fresh = `${unit.object}.${process.pid}`;
       const begin = new Date();
       try {
-        await run([...compile, '-MMD', '-MF', unit.depfile, '-c', '-o', fresh, unit.source]);
+        await run([...flags, '-MMD', '-MF', unit.depfile, '-c', '-o', fresh, unit.source]);
         // As old as its beginning: a source saved meanwhile is compiled again next time.
         utimesSync(fresh, begin, begin);
         renameSync(fresh, unit.object);
@@ -97,25 +96,35 @@ export async function buildNative({ jobs = Math.min(availableParallelism(), 8) }
       }
     }
   };
-  const compiled = pending.length;
   await Promise.all(Array.from({ length: jobs }, worker));
   if (failure) throw failure;
+  return { files: units.map((unit) => unit.object), compiled };
+}
 
-  const list = units.map((unit) => unit.object).join('\n');
-  const listFile = path.join(objects, 'linked');
-  const unchanged = existsSync(listFile) && readFileSync(listFile, 'utf8') === list;
-  const linked = existsSync(addon) ? statSync(addon).mtimeMs : 0;
-  if (compiled === 0 && unchanged && units.every((unit) => statSync(unit.object).mtimeMs <= linked)) {
-    return { compiled, linked: false };
-  }
-  // A new inode: a process that has the old addon mapped keeps it.
-  const fresh = `${addon}.${process.pid}`;
+/** Links `files` into `output` when that is older or was made of others; true when it did. */
+async function link(output, flags, files) {
+  const recipe = JSON.stringify([flags, files]);
+  const recipeFile = path.join(objects, `${path.basename(output)}.recipe`);
+  const linked = existsSync(output) ? statSync(output).mtimeMs : 0;
+  const same = existsSync(recipeFile) && readFileSync(recipeFile, 'utf8') === recipe;
+  if (same && files.every((file) => statSync(file).mtimeMs <= linked)) return false;
+  mkdirSync(path.dirname(output), { recursive: true });
+  // A new inode: a process that has the old file mapped keeps it.
+  const fresh = `${output}.${process.pid}`;
   try {
-    await run([...link, '-o', fresh, ...units.map((unit) => unit.object)]);
-    renameSync(fresh, addon);
+    await run([...flags, '-o', fresh, ...files]);
+    renameSync(fresh, output);
   } finally {
     rmSync(fresh, { force: true });
   }
-  writeFileSync(listFile, list);
-  return { compiled, linked: true };
+  writeFileSync(recipeFile, recipe);
+  return true;
+}
+
+const workers = Math.min(availableParallelism(), 8);
+
+export async function buildNative() {
+  const { compile, link: linkFlags } = description();
+  const { files, compiled } = await compileAll(sourcesIn(path.join(native, 'src')), compile, workers);
+  return { compiled, linked: await link(addon, linkFlags, files) };
 }
