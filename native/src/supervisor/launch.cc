@@ -81,6 +81,12 @@ std::string search_path(const LaunchRequest& request) {
       if (errors < 0) fail("open terminal");
     }
     if (dup2(terminal, 0) < 0 || dup2(terminal, 1) < 0 || dup2(errors, 2) < 0) fail("dup2");
+  } else {
+    // Node marks its own standard descriptors close-on-exec at start (uv_disable_stdio_inheritance).
+    for (int fd = 0; fd <= 2; ++fd) {
+      int flags = fcntl(fd, F_GETFD);
+      if (flags >= 0) fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
+    }
   }
   if (request.disable_aslr) {
     int current = personality(0xffffffff);
