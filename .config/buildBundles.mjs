@@ -1,5 +1,5 @@
 // Bundles the three programs into dist/ with esbuild, and records what went into them for the third-party notices.
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { build } from 'esbuild';
 import { at, dist, root } from './paths.mjs';
@@ -34,10 +34,6 @@ export async function buildBundles() {
   const inputs = new Set();
   mkdirSync(dist, { recursive: true });
   for (const program of programs) {
-    if (!existsSync(at(program.entry))) {
-      console.warn(`bundles: ${program.entry} does not exist yet`);
-      continue;
-    }
     const outfile = path.join(dist, program.out);
     const result = await build({
       absWorkingDir: root,
