@@ -13,7 +13,10 @@ export type Step = { command: 'next' | 'step' | 'finish'; threadId: number; func
 export interface ExecutionListener {
   /** A stop that the user is to hear of; `pauseRequested` when the user asked for it. */
   stopped(record: MiStopped, pauseRequested: boolean): void;
-  resumed(): void;
+  /** `requested`: by a request of the client that knows it resumes. */
+  resumed(requested: boolean): void;
+  /** Stopped for work of ours; the user does not hear of it. */
+  held(record: MiStopped): Promise<void>;
 }
 
 export class Execution {
@@ -62,7 +65,7 @@ export class Execution {
   }
 
   /** Lets the debuggee run by an MI command; resolves when it does. */
-  async resume(command: string, step?: Step): Promise<void> {
+  async resume(command: string, step?: Step, requested = true): Promise<void> {
     await this.work;
     this.requireStopped();
     this.step = step;
@@ -76,14 +79,14 @@ export class Execution {
       }
       throw error;
     }
-    this.listener.resumed();
+    this.listener.resumed(requested);
   }
 
   /** Resumes by `command`, whose stop is not the user's: it comes back as the result. */
   async resumeTo(command: string): Promise<MiStopped> {
     const stop = new Promise<MiStopped>((done) => (this.intercept = done));
     try {
-      await this.resume(command);
+      await this.resume(command, undefined, false);
     } catch (error) {
       this.intercept = undefined;
       throw error;
@@ -132,6 +135,7 @@ export class Execution {
       throw new UserError('The program has ended.', false);
     }
     try {
+      await this.listener.held(record);
       return await work();
     } finally {
       if (isInterrupt(record) && !this.pauseRequested) {
@@ -148,6 +152,7 @@ export class Execution {
   private async runOn(): Promise<void> {
     const { step } = this;
     this.state = 'running';
+    this.listener.resumed(true);
     if (!step?.function) {
       await this.gdb.command('-exec-continue');
       return;
@@ -190,7 +195,7 @@ export class Execution {
     if (this.state === 'stopped') {
       this.state = 'running';
       this.pauseRequested = false;
-      this.listener.resumed();
+      this.listener.resumed(false);
     }
   }
 

@@ -91,6 +91,10 @@ export class Stack {
     return known;
   }
 
+  ofSource(path: string): Frame | undefined {
+    return [...this.frames.values()].find((frame) => frame.path === path);
+  }
+
   /** Throws UserError when the frame is of an earlier stop. */
   frame(id: number): Frame {
     const frame = this.frames.get(id);

@@ -1,0 +1,75 @@
+// Requests that make the debuggee run, stop, go back, or end.
+// Must not know how gdb or the snapshots do it.
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { UserError } from './errors';
+import { GdbError } from './gdb/backend';
+import type { Handlers } from './sessionParts';
+import type { Run } from './sessionRun';
+
+export function executionRequests(current: () => Run): Handlers {
+  return {
+    configurationDone: async () => {
+      const run = current();
+      if (run.plan.kind === 'launch' && run.plan.stopOnEntry) {
+        await run.stops.entry();
+      } else {
+        await run.execution.resume('-exec-continue');
+      }
+    },
+    continue: async () => {
+      await explained(current().execution.resume('-exec-continue'));
+      return { allThreadsContinued: true };
+    },
+    next: (args: DebugProtocol.NextArguments) => step(current(), 'next', args),
+    stepIn: (args: DebugProtocol.StepInArguments) => step(current(), 'step', args),
+    stepOut: async ({ threadId }: DebugProtocol.StepOutArguments) => {
+      const run = current();
+      run.execution.requireStopped();
+      try {
+        // The frame that is to end, not the caller: gdb finishes the selected frame.
+        await run.execution.resume(`-exec-finish --thread ${threadId} --frame 0`, await stepOf(run, 'finish', threadId));
+      } catch (error) {
+        if (error instanceof GdbError && /outermost frame/.test(error.message)) {
+          throw new UserError('This is the outermost function: there is nothing to step out to.', false);
+        }
+        throw error;
+      }
+    },
+    stepBack: () => goBack(current(), (run) => run.snapshots.stepBack()),
+    reverseContinue: () => goBack(current(), (run) => run.snapshots.reverseContinue()),
+    pause: () => current().execution.pause(),
+    terminate: () => current().terminate(),
+  };
+}
+
+async function step(run: Run, command: 'next' | 'step', args: DebugProtocol.NextArguments): Promise<void> {
+  run.execution.requireStopped();
+  const { threadId, granularity } = args;
+  if (granularity === 'instruction') {
+    await explained(run.execution.resume(`-exec-${command}-instruction --thread ${threadId}`));
+  } else {
+    await explained(run.execution.resume(`-exec-${command} --thread ${threadId}`, await stepOf(run, command, threadId)));
+  }
+}
+
+async function stepOf(run: Run, command: 'next' | 'step' | 'finish', threadId: number): Promise<{ command: typeof command; threadId: number; function?: string }> {
+  const { frames } = await run.stack.list(threadId, 0, 1).catch(() => ({ frames: [] }));
+  return { command, threadId, function: frames[0]?.function };
+}
+
+/** gdb inserts breakpoints as it resumes: a watchpoint too many shows only then. */
+async function explained(resumed: Promise<void>): Promise<void> {
+  try {
+    await resumed;
+  } catch (error) {
+    if (error instanceof GdbError && /hardware (breakpoint|watchpoint)/i.test(error.message)) {
+      throw new UserError('The processor can watch four places at once, at most 8 bytes each: remove a data breakpoint, then go on.');
+    }
+    throw error;
+  }
+}
+
+async function goBack(run: Run, work: (run: Run) => Promise<void>): Promise<void> {
+  run.execution.requireStopped();
+  await work(run);
+}

@@ -1,0 +1,104 @@
+// The debuggee of a debug session: core, target and remote-protocol server put together behind one interface.
+// Must not know gdb, DAP or the list of snapshots.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Core } from './core/core';
+import { CoreTarget } from './core/coreTarget';
+import type { Addon } from './core/native';
+import { defaultSettings } from './rsp/client';
+import { RspServer } from './rsp/server';
+import type { DebuggeeHost, DebuggeeOptions, HostListener, Terminals } from './sessionParts';
+import type { SnapshotCore } from './snapshots/interfaces';
+
+/** A path of a unix socket has at most 107 bytes. */
+const longestFolder = 70;
+
+export class SessionHost implements DebuggeeHost {
+  readonly snapshots: SnapshotCore;
+  private readonly core: Core;
+  private readonly target: CoreTarget;
+  private server: RspServer | undefined;
+  private folder: string | undefined;
+
+  constructor(addon: Addon, private readonly listener: HostListener, stdio: Terminals | undefined) {
+    this.core = new Core(addon);
+    this.target = new CoreTarget(this.core, stdio);
+    this.snapshots = this.core;
+    this.core.on('edited', () => listener.edited());
+    this.core.on('snapshotsLost', (ids, message) => listener.snapshotsLost(ids, message));
+    this.core.on('log', (message) => listener.trace(message));
+    this.target.onStop((stop) => {
+      if (stop.state === 'exited') {
+        listener.ended({ exitCode: stop.code });
+      } else if (stop.state === 'killed') {
+        listener.ended({ signal: stop.signal });
+      }
+    });
+  }
+
+  async launch(options: DebuggeeOptions): Promise<{ pid: number; executable: string }> {
+    const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
+    const { program, args, cwd } = options;
+    await this.target.run({ program, args, cwd, env, disableAslr: true, shell: false, wrapper: [], detachedStdio: false });
+    return this.process();
+  }
+
+  async attach(pid: number): Promise<{ pid: number; executable: string }> {
+    await this.target.attach(pid);
+    return this.process();
+  }
+
+  async serve(): Promise<{ socket: string; connected(): Promise<void> }> {
+    // mkdtemp makes it 0700: nobody else may speak to the debuggee.
+    this.folder = await mkdtemp(join(tmpdir().length < longestFolder ? tmpdir() : '/tmp', 'rollpoint-'));
+    const socket = join(this.folder, 'gdb');
+    const { listener } = this;
+    const server = new RspServer({
+      target: this.target,
+      settings: { ...defaultSettings(process.env), extended: true },
+      log: { notice: (message) => listener.trace(message), trace: (message) => listener.trace(message) },
+      once: true,
+    });
+    this.server = server;
+    await server.listen({ kind: 'unix', path: socket });
+    return { socket, connected: () => this.removeFolder() };
+  }
+
+  async armRestore(id: number): Promise<void> {
+    const { result } = await this.target.armRestore(id);
+    this.listener.trace(`rolled back to ${id}: ${result.pagesWritten} pages in ${result.micros} µs`);
+    for (const warning of result.warnings) {
+      this.listener.warning(warning.message);
+    }
+  }
+
+  async detach(): Promise<void> {
+    await this.target.detach();
+  }
+
+  async kill(): Promise<void> {
+    if (this.core.process) {
+      await this.target.kill();
+    }
+  }
+
+  async dispose(): Promise<void> {
+    this.server?.close();
+    await this.removeFolder();
+    await this.core.dispose();
+  }
+
+  private process(): { pid: number; executable: string } {
+    const { process } = this.target;
+    return { pid: process?.pid ?? 0, executable: process?.executable ?? '' };
+  }
+
+  private async removeFolder(): Promise<void> {
+    const { folder } = this;
+    this.folder = undefined;
+    if (folder) {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// What a session needs from the rest of the adapter, each as narrow as it goes; main.ts supplies it.
+// Types only.
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Ptys } from './debuggeeConsole';
+import type { SnapshotId } from './protocol';
+import type { SnapshotCore } from './snapshots/interfaces';
+
+export interface DebuggeeOptions {
+  program: string;
+  args: string[];
+  cwd: string;
+  env: Record<string, string>;
+}
+
+/** Paths of the ptys that the debuggee gets. */
+export type Terminals = { kind: 'terminal'; terminal: string; stderrTerminal?: string };
+
+export type DebuggeeEnd = { exitCode: number } | { signal: number };
+
+/** The process under debugging, held by the core and served to gdb. */
+export interface DebuggeeHost {
+  readonly snapshots: SnapshotCore;
+  /** Starts the program, stopped at its first instruction. Rejects with the core's error. */
+  launch(options: DebuggeeOptions): Promise<{ pid: number; executable: string }>;
+  attach(pid: number): Promise<{ pid: number; executable: string }>;
+  /** Path of the unix socket where gdb finds it; `connected` removes the socket again. */
+  serve(): Promise<{ socket: string; connected(): Promise<void> }>;
+  /** The next resume that gdb asks for rolls the process back instead; settles when that is done. */
+  armRestore(id: SnapshotId): Promise<void>;
+  detach(): Promise<void>;
+  kill(): Promise<void>;
+  /** Ends all that `launch`, `attach` and `serve` began. */
+  dispose(): Promise<void>;
+}
+
+export interface HostListener {
+  /** The process is gone, by itself or from outside. */
+  ended(end: DebuggeeEnd): void;
+  /** What a restore could not bring back, for the user. */
+  warning(message: string): void;
+  /** Memory or registers were changed by the user's doing. */
+  edited(): void;
+  snapshotsLost(ids: readonly SnapshotId[], message: string): void;
+  trace(line: string): void;
+}
+
+export interface SessionParts {
+  version: string;
+  ptys: Ptys;
+  /** Command that starts this adapter. */
+  adapterCommand: string[];
+  /** For the first line of the log. Throws UserError when this machine cannot debug at all. */
+  describeMachine(gdb: string): string;
+  createHost(listener: HostListener, stdio: Terminals | undefined): DebuggeeHost;
+}
+
+/** Messages to the client. */
+export interface Client {
+  send(event: DebugProtocol.Event): void;
+  output(category: 'console' | 'stdout' | 'stderr' | 'important', text: string): void;
+  /** Undefined while the client reads as fast as we write. */
+  caughtUp(): Promise<void> | undefined;
+  runInTerminal: ((args: DebugProtocol.RunInTerminalRequestArguments) => Promise<void>) | undefined;
+}
+
+/** Answers one request: the body of the response. */
+export type Handler = (args: never) => Promise<object | void> | object | void;
+export type Handlers = Record<string, Handler>;

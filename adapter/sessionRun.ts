@@ -1,0 +1,327 @@
+// One debuggee under gdb, from its start to its end: puts the parts together and ends them in the right order.
+// Must not know requests: those live in the session's other files, which are given this object.
+import { access } from 'node:fs/promises';
+import { DebuggeeOutput } from './sessionOutput';
+import { messageOf, UserError } from './errors';
+import { type DebuggeeConsole, openDebuggeeConsole } from './debuggeeConsole';
+import { Gdb } from './gdb/backend';
+import { Breakpoints, type BreakpointState } from './gdb/breakpoints';
+import { Execution } from './gdb/execution';
+import { locateGdb } from './gdb/gdbProcess';
+import { type MiBreakpoint, type MiStopped, quote } from './gdb/mi';
+import { loadRustPrinters } from './gdb/rustPrinters';
+import { Stack } from './gdb/stack';
+import type { ProgramEnd } from './gdb/stopReason';
+import { Variables } from './gdb/variables';
+import type { AttachPlan, LaunchPlan } from './launchArguments';
+import { breakpointEvent, event } from './sessionEvents';
+import type { Client, DebuggeeEnd, DebuggeeHost, SessionParts } from './sessionParts';
+import { SessionStops } from './sessionStops';
+import { SnapshotManager } from './snapshots/manager';
+
+export class Run {
+  readonly gdb: Gdb;
+  readonly execution: Execution;
+  readonly stack: Stack;
+  readonly variables: Variables;
+  readonly breakpoints: Breakpoints;
+  readonly stops: SessionStops;
+  readonly snapshots: SnapshotManager;
+  readonly host: DebuggeeHost;
+  private readonly output: DebuggeeOutput;
+  private ending: Promise<void> | undefined;
+  private told = false;
+  private pid = 0;
+  /** We end it: what happens to the debuggee now needs no words. */
+  private leaving = false;
+  private lastEnd: DebuggeeEnd | undefined;
+
+  static async create(plan: LaunchPlan | AttachPlan, client: Client, parts: SessionParts): Promise<Run> {
+    const location = await locateGdb(plan.gdb);
+    client.output('console', `${parts.describeMachine(`gdb ${location.version}`)}\n`);
+    const console =
+      plan.kind === 'launch'
+        ? await openDebuggeeConsole(plan.console, plan.program, {
+            ptys: parts.ptys,
+            output: (category, text) => client.output(category, text),
+            caughtUp: () => client.caughtUp(),
+            runInTerminal: client.runInTerminal,
+            adapterCommand: parts.adapterCommand,
+          })
+        : undefined;
+    return new Run(plan, client, parts, new Gdb(location), console);
+  }
+
+  private constructor(
+    readonly plan: LaunchPlan | AttachPlan,
+    readonly client: Client,
+    parts: SessionParts,
+    gdb: Gdb,
+    console: DebuggeeConsole | undefined,
+  ) {
+    this.gdb = gdb;
+    this.output = new DebuggeeOutput(console);
+    this.host = parts.createHost(
+      {
+        ended: (end) => this.onDebuggeeEnded(end),
+        edited: () => this.snapshots.onEdit(),
+        snapshotsLost: (ids, message) => this.snapshots.onLost(ids, message),
+        warning: (message) => client.output('console', `${message}\n`),
+        trace: (line) => this.trace(line),
+      },
+      console?.stdio,
+    );
+    this.stack = new Stack(gdb);
+    this.variables = new Variables(gdb);
+    this.breakpoints = new Breakpoints(gdb, (reason, state: BreakpointState) => client.send(breakpointEvent(reason, state)));
+    this.execution = new Execution(gdb, {
+      stopped: (record, pauseRequested) => this.stops.handle(record, pauseRequested),
+      held: (record) => this.stops.hold(record),
+      resumed: (requested) => {
+        this.snapshots.onResume();
+        if (!requested) {
+          client.send(event('continued', { threadId: this.stops.threadId, allThreadsContinued: true }));
+        }
+      },
+    });
+    this.stops = new SessionStops(this);
+    this.snapshots = new SnapshotManager({
+      core: this.host.snapshots,
+      restorer: this.stops,
+      whereabouts: this.stops,
+      sink: {
+        changed: (list) => client.send(event('rollpoint/snapshotsChanged', list)),
+        tell: (message) => client.output('console', `${message}\n`),
+      },
+      clock: Date.now,
+      policy: plan.snapshots,
+    });
+  }
+
+  /** Resolves with the debuggee stopped at its start and gdb connected to it. */
+  async start(): Promise<void> {
+    const { plan, host } = this;
+    const [gdb, debuggee] = await Promise.allSettled([
+      this.startGdb(),
+      plan.kind === 'attach' ? host.attach(plan.pid) : host.launch(plan),
+    ]);
+    if (debuggee.status === 'rejected' || gdb.status === 'rejected') {
+      throw debuggee.status === 'rejected' ? debuggee.reason : (gdb as PromiseRejectedResult).reason;
+    }
+    const { pid, executable } = debuggee.value;
+    this.pid = pid;
+    for (const { text, ignoreFailures } of plan.setupCommands) {
+      await this.setUp(text, ignoreFailures);
+    }
+    const program = await readable(plan.program ?? executable, `/proc/${pid}/exe`);
+    await loadRustPrinters(this.gdb, program);
+    await this.gdb.command(`-file-exec-and-symbols ${quote(program)}`).catch((error: unknown) => {
+      this.client.output('console', `gdb reads no symbols from "${program}": ${messageOf(error)}\n`);
+    });
+    const { socket, connected } = await host.serve();
+    try {
+      await this.gdb.command(`-target-select extended-remote ${socket}`);
+    } finally {
+      await connected();
+    }
+    this.client.send(
+      event('process', {
+        name: plan.program ?? executable,
+        systemProcessId: pid,
+        isLocalProcess: true,
+        startMethod: plan.kind,
+        pointerSize: 64,
+      }),
+    );
+    this.execution.begin();
+  }
+
+  private startGdb(): Promise<void> {
+    return this.gdb.start({
+      running: () => this.execution.onRunning(),
+      stopped: (record) => this.onStopRecord(record),
+      notified: (name, record) => this.onNotify(name, record),
+      logged: (message) => this.client.output('console', `${message}\n`),
+      said: (text) => {
+        this.trace(`gdb: ${text.trimEnd()}`);
+        if (/^Error in testing /.test(text)) {
+          this.client.output('important', text.endsWith('\n') ? text : `${text}\n`);
+        }
+      },
+      ended: (how) => this.onGdbEnded(how),
+      trace: (line) => this.trace(line),
+    });
+  }
+
+  private async setUp(text: string, ignoreFailures: boolean): Promise<void> {
+    try {
+      await (text.startsWith('-') ? this.gdb.command(text) : this.gdb.console(text));
+    } catch (error) {
+      if (!ignoreFailures) {
+        throw new UserError(`gdb refuses the setup command "${text}": ${messageOf(error)} Correct "setupCommands" in launch.json, or add "ignoreFailures": true.`);
+      }
+    }
+  }
+
+  private onStopRecord(record: MiStopped): void {
+    this.execution.onStopped(record);
+  }
+
+  private onNotify(name: string, record: Record<string, unknown>): void {
+    this.trace(`=${name} ${JSON.stringify(record)}`);
+    const id = Number(record['id']);
+    switch (name) {
+      case 'breakpoint-modified':
+        this.breakpoints.onModified(record['bkpt'] as MiBreakpoint);
+        break;
+      case 'breakpoint-deleted':
+        this.breakpoints.onDeleted(String(record['id']));
+        break;
+      case 'thread-created':
+        this.stack.threadCreated(id);
+        this.client.send(event('thread', { reason: 'started', threadId: id }));
+        break;
+      case 'thread-exited':
+        this.stack.threadExited(id);
+        this.client.send(event('thread', { reason: 'exited', threadId: id }));
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** To the debuggee's standard input. */
+  write(text: string): void {
+    this.output.write(text);
+  }
+
+  /** gdb reported the end of the program. */
+  onProgramEnd(end: ProgramEnd): void {
+    const name = end.signal && !this.leaving ? `${end.signalMeaning ?? 'signal'} (${end.signal})` : undefined;
+    void this.finish(end.exitCode, name && `The program was ended by a signal: ${name}.`);
+  }
+
+  private onDebuggeeEnded(end: DebuggeeEnd): void {
+    this.lastEnd = end;
+    this.snapshots.onEnd();
+    // While it ran gdb tells of the end too, in order with all else that it tells.
+    if (!this.leaving && (!this.execution.running || !this.gdb.alive)) {
+      this.finishWith(end);
+    }
+  }
+
+  private finishWith(end: DebuggeeEnd): void {
+    if ('exitCode' in end) {
+      void this.finish(end.exitCode, undefined);
+    } else {
+      const words = end.signal === 9 ? 'The program was killed from outside (SIGKILL).' : `The program was ended by signal ${end.signal}.`;
+      void this.finish(128 + end.signal, this.leaving ? undefined : words);
+    }
+  }
+
+  private onGdbEnded(how: string): void {
+    if (this.leaving || this.execution.current === 'notStarted') {
+      return;
+    }
+    this.client.output('important', `gdb (${this.gdb.location.path}) ${how} unexpectedly: the session ends. Start it again.\n`);
+    void this.leave('kill');
+  }
+
+  /** The debuggee's last words, then `exited` and `terminated`, once; the parts end in the background. */
+  private async finish(exitCode: number | undefined, words: string | undefined): Promise<void> {
+    if (this.told) {
+      return;
+    }
+    this.told = true;
+    this.execution.end();
+    this.snapshots.onEnd();
+    await this.output.finish(words ?? (exitCode === undefined ? 'Detached.' : `The program exited with code ${exitCode}.`));
+    if (words) {
+      this.client.output('console', `${words}\n`);
+    }
+    if (exitCode !== undefined) {
+      this.client.send(event('exited', { exitCode }));
+    }
+    this.client.send(event('terminated', {}));
+    await this.dispose();
+  }
+
+  /** Ends the session: the debuggee is killed, or left running. Resolves when nothing of it is left. */
+  async leave(how: 'kill' | 'detach'): Promise<void> {
+    this.leaving = true;
+    if (!this.told) {
+      try {
+        if (how === 'kill') {
+          await this.host.kill();
+        } else if (this.execution.current !== 'ended') {
+          await this.letGo();
+        }
+      } catch (error) {
+        this.trace(`leaving: ${messageOf(error)}`);
+      }
+      await this.finish(this.exitCodeOfKill(how), undefined);
+    }
+    await this.dispose();
+  }
+
+  private exitCodeOfKill(how: 'kill' | 'detach'): number | undefined {
+    if (how === 'detach') {
+      return undefined;
+    }
+    const end = this.lastEnd ?? { signal: 9 };
+    return 'exitCode' in end ? end.exitCode : 128 + end.signal;
+  }
+
+  private async letGo(): Promise<void> {
+    // gdb takes its breakpoints out of the process as it detaches.
+    await this.execution.whileStopped(() => this.gdb.command('-target-detach'), { stay: true }).catch(() => this.host.detach());
+  }
+
+  /** The debuggee gets SIGTERM, and SIGKILL when it does not heed it. */
+  async terminate(): Promise<void> {
+    const { pid } = this;
+    if (this.told || pid === 0) {
+      return;
+    }
+    this.leaving = true;
+    await this.execution.whileStopped(
+      async () => {
+        await this.gdb.command('-break-disable');
+        await this.gdb.console('handle SIGTERM nostop noprint pass');
+      },
+      { stay: true },
+    );
+    process.kill(pid, 'SIGTERM');
+    await this.execution.resume('-exec-continue');
+    setTimeout(() => {
+      if (!this.told) {
+        void this.leave('kill');
+      }
+    }, graceMillis);
+  }
+
+  /** Idempotent; never rejects. */
+  dispose(): Promise<void> {
+    this.ending ??= (async () => {
+      this.leaving = true;
+      for (const work of [() => this.gdb.stop(), () => this.host.dispose()]) {
+        await work().catch((error: unknown) => this.trace(`ending: ${messageOf(error)}`));
+      }
+      this.output.dispose();
+    })();
+    return this.ending;
+  }
+
+  trace(line: string): void {
+    if (this.plan.trace) {
+      this.client.output('console', `[trace] ${line}\n`);
+    }
+  }
+}
+
+const graceMillis = 3000;
+
+/** Where the file was deleted or lies in another mount namespace, the kernel still has it under /proc. */
+async function readable(path: string, otherwise: string): Promise<string> {
+  return access(path).then(() => path, () => otherwise);
+}

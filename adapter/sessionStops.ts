@@ -1,0 +1,122 @@
+// What follows a stop: the snapshot first, then the `stopped` event; and restores, which end in a stop of their own.
+// Must not know requests, or how gdb and the snapshots do their part.
+import { messageOf, UserError } from './errors';
+import type { MiStopped } from './gdb/mi';
+import { sourceOf } from './gdb/stack';
+import { type ExceptionReport, isRestoreMarker, programEnd, stopReport, type StopReport } from './gdb/stopReason';
+import type { SnapshotId, SnapshotLocation } from './protocol';
+import { event } from './sessionEvents';
+import type { Run } from './sessionRun';
+import type { Restorer, Whereabouts } from './snapshots/interfaces';
+
+export class SessionStops implements Restorer, Whereabouts {
+  /** DAP id of the thread that stopped last. */
+  threadId = 1;
+  exception: ExceptionReport | undefined;
+  private location: SnapshotLocation | null = null;
+
+  constructor(private readonly run: Run) {}
+
+  /** A stop for the user. `reason` overrides what gdb makes of it. */
+  handle(record: MiStopped, pauseRequested: boolean, reason?: string): void {
+    const end = programEnd(record);
+    if (end) {
+      this.run.onProgramEnd(end);
+      return;
+    }
+    const report = stopReport(record, { pauseRequested, kindOf: (number) => this.run.breakpoints.byNumber(number) });
+    void this.announce(reason === undefined ? report : { ...report, reason });
+  }
+
+  private async announce(report: StopReport): Promise<void> {
+    this.arrive(report);
+    await this.run.snapshots.onStop({ kind: report.reason, restoring: false });
+    this.send(report);
+  }
+
+  /** A stop that the user does not hear of: a snapshot may be taken in it. */
+  async hold(record: MiStopped): Promise<void> {
+    this.arrive(stopReport(record, { pauseRequested: true, kindOf: () => undefined }));
+    await this.run.snapshots.onStop({ kind: 'pause', restoring: true });
+  }
+
+  /** From here on gdb's frames and variables are those of this stop. */
+  private arrive(report: StopReport): void {
+    const { stack, variables } = this.run;
+    stack.stopped();
+    variables.moved();
+    this.threadId = report.threadId ?? this.threadId;
+    this.exception = report.exception;
+    const { frame } = report;
+    this.location = frame ? { name: frame.func ?? '??', ...sourceOf(frame) } : null;
+  }
+
+  private send(report: StopReport): void {
+    if (this.run.execution.current !== 'stopped') {
+      return;
+    }
+    const breakpoint = report.breakpoint && this.run.breakpoints.byNumber(report.breakpoint);
+    const stopped = event('stopped', {
+      reason: report.reason,
+      ...(report.description === undefined ? {} : { description: report.description }),
+      ...(report.text === undefined ? {} : { text: report.text }),
+      threadId: this.threadId,
+      allThreadsStopped: true,
+      ...(breakpoint ? { hitBreakpointIds: [breakpoint.id] } : {}),
+    });
+    // The response of the request that led here goes first.
+    setImmediate(() => this.run.client.send(stopped));
+  }
+
+  /** The debuggee stands at its start. */
+  async entry(): Promise<void> {
+    const { gdb } = this.run;
+    const frame = await gdb.command<{ frame: MiStopped['frame'] }>('-stack-info-frame').catch(() => undefined);
+    await this.announce({ reason: 'entry', threadId: this.threadId, frame: frame?.frame });
+  }
+
+  async here(): Promise<{ threadId: number; tid: number; location: SnapshotLocation | null }> {
+    const threads = await this.run.stack.threads(false);
+    const thread = threads.find(({ id }) => id === this.threadId) ?? threads[0];
+    if (!thread) {
+      throw new UserError('gdb knows no thread of the program.');
+    }
+    return { threadId: thread.id, tid: thread.tid, location: this.location };
+  }
+
+  /** Rolls back, makes gdb look anew, and tells the client where the program stands then. */
+  async restore(id: SnapshotId): Promise<void> {
+    const { execution, host, snapshots } = this.run;
+    let failure: unknown;
+    const done = host.armRestore(id).catch((error: unknown) => {
+      failure = error ?? new Error('unknown');
+    });
+    const record = await execution.resumeTo('-exec-continue');
+    const end = programEnd(record);
+    if (end) {
+      this.run.onProgramEnd(end);
+      throw new UserError(`The program ended, so snapshot ${id} could not be restored.`);
+    }
+    await done;
+    const marker = isRestoreMarker(record);
+    const report: StopReport = { ...stopReport(record, { pauseRequested: false, kindOf: () => undefined }), reason: 'goto' };
+    this.arrive(report);
+    await this.lookAnew();
+    if (failure !== undefined || !marker) {
+      this.send({ ...report, reason: 'pause', exception: undefined, description: 'Restore failed', text: undefined });
+      throw failure instanceof UserError ? failure : new UserError(`Snapshot ${id} could not be restored: ${messageOf(failure ?? 'gdb reported another stop')}`);
+    }
+    await snapshots.onStop({ kind: 'goto', restoring: true });
+    this.send({ ...report, description: `Restored snapshot ${id}`, text: undefined, exception: undefined });
+  }
+
+  /** Gdb keeps old values of watchpoints and its list of libraries over a restore. */
+  private async lookAnew(): Promise<void> {
+    const { gdb, breakpoints } = this.run;
+    const watchpoints = breakpoints.numbersOf('data').join(' ');
+    const commands = watchpoints ? [`-break-disable ${watchpoints}`, `-break-enable ${watchpoints}`] : [];
+    for (const command of [...commands, '-file-list-shared-libraries']) {
+      await gdb.command(command).catch((error: unknown) => this.run.trace(`after the restore: ${messageOf(error)}`));
+    }
+  }
+}
