@@ -1,5 +1,6 @@
 // `rollpoint-adapter --terminal SOCKET`: runs in the user's terminal and relays it to the debuggee's own, both ways.
 // Knows the socket and this process's terminal only; the debuggee lives on a pseudo-terminal of the adapter.
+import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { encodeFrame, FrameReader, type Frame } from './terminal/frames';
 
@@ -11,6 +12,8 @@ export function runTerminalRelay(socketPath: string): Promise<number> {
   const send = (frame: Frame) => socket.write(encodeFrame(frame));
   const sendSize = () => send({ kind: 'size', rows: stdout.rows, columns: stdout.columns });
 
+  let restore = () => {};
+
   return new Promise((resolve) => {
     let finished = false;
     const finish = (text: string, code: number) => {
@@ -18,19 +21,17 @@ export function runTerminalRelay(socketPath: string): Promise<number> {
         return;
       }
       finished = true;
-      if (stdin.isTTY) {
-        stdin.setRawMode(false);
-      }
       stdin.pause();
       socket.destroy();
-      stdout.write(text, () => resolve(code));
+      // While still raw, so that what the debuggee wrote last and this follow each other with their own line ends.
+      stdout.write(text, () => {
+        restore();
+        resolve(code);
+      });
     };
 
     socket.on('connect', () => {
-      // Raw: the debuggee's own terminal echoes, edits lines and turns ^C into a signal.
-      if (stdin.isTTY) {
-        stdin.setRawMode(true);
-      }
+      restore = makeRaw();
       sendSize();
       stdout.on('resize', sendSize);
       stdin.on('data', (bytes: Buffer) => {
@@ -56,4 +57,25 @@ export function runTerminalRelay(socketPath: string): Promise<number> {
     process.on('SIGHUP', () => finish('', 129));
     stdout.on('error', () => finish('', 1));
   });
+}
+
+/**
+ * Raw: the debuggee's own terminal echoes, edits lines, ends them and turns ^C into a signal. Not by `setRawMode`, which
+ * still turns each \n into \r\n (uv_tty_set_mode): what full-screen programs draw would come out wrong.
+ */
+function makeRaw(): () => void {
+  const stty = (...args: string[]) => execFileSync('stty', args, { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' });
+  try {
+    const before = stty('-g').trim();
+    stty('raw', '-echo');
+    return () => {
+      try {
+        stty(before);
+      } catch {
+        // The terminal is gone.
+      }
+    };
+  } catch {
+    return () => {};
+  }
 }
