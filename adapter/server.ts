@@ -6,6 +6,7 @@ import { messageOf } from './errors';
 import { Core } from './core/core';
 import { CoreTarget } from './core/coreTarget';
 import { describeMachine, loadAddon } from './core/load';
+import { StartupExit } from './core/start';
 import { SnapshotBook } from './core/snapshotBook';
 import { parseAddress, type Address } from './rsp/address';
 import { defaultSettings, type ServerLog, type ServerSettings } from './rsp/client';
@@ -42,7 +43,7 @@ function gdbVersion(): string | null {
 }
 
 function settingsOf(command: ServerCommand, address: Address): ServerSettings {
-  const { program, args, disableAslr, shell, wrapper, debug, tracePackets } = command;
+  const { program, args, disableAslr, shell, wrapper, disabledPackets, debug, tracePackets } = command;
   return {
     ...defaultSettings(process.env),
     program,
@@ -50,6 +51,7 @@ function settingsOf(command: ServerCommand, address: Address): ServerSettings {
     disableAslr,
     shell,
     wrapper,
+    disabledPackets,
     debug,
     tracePackets,
     extended: command.mode === 'multi',
@@ -79,6 +81,7 @@ async function serve(command: ServerCommand): Promise<number> {
   const stop = (): void => server.close();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, stop);
   try {
+    if (settings.detachedStdio) log.notice('stdin/stdout redirected');
     if (command.pid !== null) {
       await target.attach(command.pid);
       log.notice(`Attached; pid = ${command.pid}`);
@@ -113,6 +116,10 @@ async function main(): Promise<number> {
     case 'version':
       process.stdout.write(`rollpoint-server ${version}\n`);
       return 0;
+    case 'selftest':
+      // gdbserver's words for a build without them; ours are in the checkout ("npm test").
+      process.stdout.write('Selftests have been disabled for this build.\n');
+      return 0;
     case 'wrong':
       print(`${invocation.message}\n\n${usage}`);
       return 1;
@@ -124,7 +131,8 @@ async function main(): Promise<number> {
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {
-    print(`rollpoint-server: ${messageOf(error)}\nExiting`);
+    const message = error instanceof StartupExit ? `During startup program ${error.outcome}.` : `rollpoint-server: ${messageOf(error)}`;
+    print(`${message}\nExiting`);
     process.exit(1);
   },
 );

@@ -14,7 +14,7 @@ import type {
 } from '../rsp/target';
 import { UserError } from '../errors';
 import type { Core, ProcessEvent } from './core';
-import { explainStart, shellCommand } from './start';
+import { explainStart, shellCommand, StartupExit } from './start';
 import type { RollbackResult, Stdio } from './native';
 
 export interface RestoreOutcome {
@@ -196,9 +196,7 @@ export class CoreTarget implements Target {
     const event = await this.core.resumeUntilStop([{ tid: -1, kind: 'continue', signal: 0 }]);
     if (event.type === 'stopped' && event.reason === 'exec') return;
     if (event.type === 'stopped') return this.runToExec(program);
-    throw new UserError(
-      `"${program}" could not be started (the shell that was to start it ${event.type === 'exited' ? `ended with status ${event.code}` : 'was killed'}). Check that the path is right and the file is executable.`,
-    );
+    throw new StartupExit(program, event.type === 'exited' ? `exited with code ${event.code}` : `was killed by signal ${event.signal}`);
   }
 
   private begun(attached: boolean, cause: StopCause): TargetStop {

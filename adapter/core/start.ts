@@ -3,6 +3,17 @@
 import { codeOf, messageOf, UserError } from '../errors';
 import type { RunOptions } from '../rsp/target';
 
+/** What was to start the program ended before it did; the shell has said why on its stderr. */
+export class StartupExit extends UserError {
+  constructor(
+    program: string,
+    /** As gdb puts it: `exited with code 127`. */
+    readonly outcome: string,
+  ) {
+    super(`"${program}" could not be started: during startup it ${outcome}. Check that the path is right and the file is executable.`);
+  }
+}
+
 /** For /bin/sh and every shell of its family. */
 export function quoteForShell(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`;

@@ -5,6 +5,10 @@ import { registerSet, type RegisterSpec } from './registers';
 import type { Target, TargetProcess, TargetStop } from './target';
 import { ALL, ANY, formatThreadId, parseThreadId } from './threadId';
 
+/** Packets that a test of gdb can switch off; `T` stands for stop replies with more than a signal, `Tthread` for threads in them. */
+export const disabledPacketNames = ['vCont', 'T', 'Tthread', 'qC', 'qfThreadInfo'] as const;
+export type DisabledPacket = (typeof disabledPacketNames)[number];
+
 /** What outlives a connection: how the next program is started, and what the server was asked to be. */
 export interface ServerSettings {
   /** The program of the command line or of the last vRun; null in a server started without one. */
@@ -20,6 +24,7 @@ export interface ServerSettings {
   detachedStdio: boolean;
   /** True from the `!` packet on: the server waits without a program instead of ending. */
   extended: boolean;
+  disabledPackets: ReadonlySet<DisabledPacket>;
   debug: boolean;
   tracePackets: boolean;
 }
@@ -36,6 +41,7 @@ export function defaultSettings(environment: NodeJS.ProcessEnv): ServerSettings 
     wrapper: [],
     detachedStdio: false,
     extended: false,
+    disabledPackets: new Set(),
     debug: false,
     tracePackets: false,
   };

@@ -1,6 +1,8 @@
 // The command line of rollpoint-server, which is gdbserver's.
 // Pure: words in, what to do out.
 
+import { disabledPacketNames, type DisabledPacket } from './client';
+
 export interface ServerCommand {
   mode: 'program' | 'attach' | 'multi';
   once: boolean;
@@ -10,13 +12,14 @@ export interface ServerCommand {
   disableAslr: boolean;
   shell: boolean;
   wrapper: string[];
+  disabledPackets: ReadonlySet<DisabledPacket>;
   comm: string;
   program: string | null;
   args: string[];
   pid: number | null;
 }
 
-export type Invocation = { kind: 'serve'; command: ServerCommand } | { kind: 'help' } | { kind: 'version' } | { kind: 'wrong'; message: string };
+export type Invocation = { kind: 'serve'; command: ServerCommand } | { kind: 'help' | 'version' | 'selftest' } | { kind: 'wrong'; message: string };
 
 export const usage = `Usage: rollpoint-server [OPTIONS] COMM PROG [ARGS ...]
        rollpoint-server [OPTIONS] --attach COMM PID
@@ -49,6 +52,9 @@ Other options:
   --debug               Print general debugging messages.
   --remote-debug        Print the packets of the remote protocol.
   --debug-file=PATH     Write debugging messages to PATH.
+  --disable-packet=OPT1[,OPT2,...]
+                        Pretend not to know packets: vCont, T, Tthread, qC,
+                        qfThreadInfo, or threads (all of them).
 
 In gdb: "target extended-remote COMM", then "monitor help" for the snapshots.
 `;
@@ -62,6 +68,7 @@ const defaults: ServerCommand = {
   disableAslr: true,
   shell: true,
   wrapper: [],
+  disabledPackets: new Set(),
   comm: '',
   program: null,
   args: [],
@@ -91,6 +98,7 @@ export function parseCommandLine(words: readonly string[]): Invocation {
     if (option === '--') break;
     if (option === '--help') return { kind: 'help' };
     if (option === '--version') return { kind: 'version' };
+    if (option === '--selftest') return { kind: 'selftest' };
     const flag = Object.hasOwn(flags, option) ? flags[option] : undefined;
     if (flag) {
       command = { ...command, ...flag };
@@ -101,13 +109,32 @@ export function parseCommandLine(words: readonly string[]): Invocation {
       rest.shift();
     } else if (option.startsWith('--debug-file=')) {
       command = { ...command, debugFile: option.slice('--debug-file='.length) };
+    } else if (option.startsWith('--disable-packet=')) {
+      const disabledPackets = parseDisabled(option.slice('--disable-packet='.length));
+      if (!disabledPackets) return wrong(`Unknown packet in "${option}".`);
+      command = { ...command, disabledPackets };
     } else if (!option.startsWith('--debug-format=')) {
       return wrong(`Unknown option "${option}".`);
     }
   }
   const comm = rest.shift();
   if (comm === undefined) return wrong('Where to listen is missing.');
+  // Older scripts write --attach after COMM.
+  if (rest[0] === '--attach') {
+    rest.shift();
+    command = { ...command, mode: 'attach' };
+  }
   return finish({ ...command, comm }, rest);
+}
+
+function parseDisabled(list: string): Set<DisabledPacket> | null {
+  const found = new Set<DisabledPacket>();
+  for (const word of list.split(',')) {
+    const names = word === 'threads' ? disabledPacketNames.filter((name) => name !== 'T') : disabledPacketNames.filter((name) => name === word);
+    if (names.length === 0) return null;
+    for (const name of names) found.add(name);
+  }
+  return found;
 }
 
 function finish(command: ServerCommand, rest: string[]): Invocation {

@@ -1,7 +1,7 @@
 // The table of all packets: finds the handler of a packet and turns what it throws into an error reply.
 // The only place where the handler files meet.
 import { breakpointHandlers } from './breakpoints';
-import type { Client, Handler, HandlerTable } from './client';
+import type { Client, DisabledPacket, Handler, HandlerTable } from './client';
 import { errnoOf, errorReply, PacketError } from './encoding';
 import { hostFileHandlers } from './hostFiles';
 import { memoryHandlers } from './memory';
@@ -33,6 +33,7 @@ export function createDispatcher(initialEnvironment: ReadonlyMap<string, string>
   };
   return async (client, payload) => {
     const name = packetName(payload);
+    if (client.settings.disabledPackets.has(name.replace('?', '') as DisabledPacket) && name !== 'T') return '';
     const handler: Handler | undefined = Object.hasOwn(table, name) ? table[name] : undefined;
     if (!handler) return '';
     const rest = payload.slice(name.length);

@@ -61,6 +61,8 @@ export async function stopReply(client: Client, stop: TargetStop): Promise<strin
   if (stop.state === 'killed') return `X${byte(toProtocolSignal(stop.signal))}${process}`;
   if (stop.cause.kind === 'noResumed' && client.noResumed) return 'N';
   client.generalThread = stop.tid;
+  const { disabledPackets } = client.settings;
+  if (disabledPackets.has('T')) return `S${byte(stopSignal(stop.cause))}`;
   let registers = '';
   try {
     registers = await expeditedRegisters(client, stop.tid);
@@ -68,7 +70,8 @@ export async function stopReply(client: Client, stop: TargetStop): Promise<strin
     // A process killed from outside while it stands still; gdb learns of it at its next request.
     client.log.trace(`registers of ${stop.tid}: ${String(error)}`);
   }
-  return `T${byte(stopSignal(stop.cause))}${reason(client, stop.cause)}thread:${client.threadName(stop.tid)};${registers}`;
+  const thread = disabledPackets.has('Tthread') ? '' : `thread:${client.threadName(stop.tid)};`;
+  return `T${byte(stopSignal(stop.cause))}${reason(client, stop.cause)}${thread}${registers}`;
 }
 
 /** `Child exited with status 3`, as gdbserver says it. */
