@@ -1,9 +1,23 @@
 // Mocha reporter of every stage: prints tests as they run, and leaves counts and failures in ROLLPOINT_RESULTS as JSON.
 // A process that tests left hanging is told apart from a slow one: it is named and ended here.
-const { writeFileSync } = require('node:fs');
+const { readdirSync, readlinkSync, writeFileSync } = require('node:fs');
 const Mocha = require('mocha');
 
 const graceMillis = 15_000;
+
+/** What keeps the event loop alive, and the descriptors above stderr, in words. */
+function leftOpen() {
+  const resources = process.getActiveResourcesInfo();
+  const descriptors = readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return Number(fd) > 2 && !target.startsWith('anon_inode:') ? [`${fd} → ${target}`] : [];
+    } catch {
+      return [];
+    }
+  });
+  return [...resources, ...descriptors].join(', ');
+}
 
 module.exports = class extends Mocha.reporters.Spec {
   constructor(runner, options) {
@@ -24,8 +38,7 @@ module.exports = class extends Mocha.reporters.Spec {
       record();
       if (process.versions.electron || process.env.VSCODE_PID) return;
       setTimeout(() => {
-        const left = process.getActiveResourcesInfo().filter((kind) => kind !== 'Timeout');
-        const message = `The tests ended but their process did not: ${left.join(', ') || 'only timers'} left open.`;
+        const message = `The tests ended but their process did not. Still open: ${leftOpen()}.`;
         console.error(message);
         failures.push({ title: 'leaves nothing open', message });
         record();

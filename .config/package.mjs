@@ -23,6 +23,8 @@ function fill() {
   writeFileSync(path.join(stage, 'ThirdPartyNotices.txt'), thirdPartyNotices());
   const { scripts: _scripts, dependencies: _dependencies, devDependencies: _devDependencies, ...shipped } = manifest;
   writeFileSync(path.join(stage, 'package.json'), JSON.stringify(shipped, null, 2) + '\n');
+  // All of the stage goes in; vsce asks for a list of what does not.
+  writeFileSync(path.join(stage, '.vscodeignore'), '.vscodeignore\n');
   const target = path.join(stage, path.relative(at(), addon));
   const result = spawnSync('strip', ['--strip-unneeded', '-o', target, addon], { stdio: 'inherit' });
   if (result.status !== 0) throw new Error('strip failed: is the package binutils installed?');
