@@ -35,6 +35,9 @@ Waiter::Waiter() : doorbell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 }
 
 void Waiter::bind() {
+  // The first touch of a loaded library's thread-locals allocates them; in the handler, a wake-up inside fork (which
+  // holds every malloc lock) would wait for itself.
+  jump_armed = 0;
   struct sigaction action {};
   action.sa_handler = on_wake;
   action.sa_flags = SA_RESTART | SA_NODEFER;
