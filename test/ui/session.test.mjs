@@ -1,0 +1,159 @@
+// A session by mouse and keyboard: snapshots appear, one is taken, earlier ones are restored, a branch grows.
+import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { checkout } from '../host/location.mjs';
+import { openWorkbench } from './workbench.mjs';
+
+const mark = 'a breakpoint here';
+const lines = readFileSync(path.join(checkout, 'test/sample/warehouse.cpp'), 'utf8').split('\n');
+const markLine = lines.findIndex((line) => line.includes(mark)) + 1;
+
+describe('a session by mouse and keyboard', function () {
+  // One story: each step needs those before it.
+  this.bail(true);
+  let workbench;
+  before(async () => (workbench = await openWorkbench()));
+  after(() => workbench?.close());
+  afterEach(async function () {
+    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-session');
+  });
+
+  /** Continues, and waits for the snapshot of the next stop. */
+  const goOnTo = async (id) => {
+    await workbench.press('F5');
+    await workbench.currentRow(id).waitFor();
+    await workbench.stoppedLine.waitFor();
+  };
+
+  it('builds the sample, starts at F5 and stops at the breakpoint', async () => {
+    await workbench.openFile('warehouse.cpp');
+    await workbench.goToLine(markLine);
+    await workbench.toggleBreakpoint(mark);
+    await workbench.showDebugView();
+    await workbench.expandPane('Watch', false);
+    await workbench.expandPane('Breakpoints', false);
+    await workbench.press('F5');
+    await workbench.debugToolbar.waitFor();
+    expect(await workbench.stoppedLineNumber()).to.equal(markLine);
+    await workbench.waitForVariable('wanted', '40');
+  });
+
+  it('opens the view by itself the first time, with the first snapshot as the current one', async () => {
+    await workbench.currentRow(1).waitFor();
+    const text = await workbench.row(1).innerText();
+    expect(text).to.match(new RegExp(`Warehouse::carry_out\\s+warehouse.cpp:${markLine}`));
+    expect(text).to.match(/current · #1 · breakpoint · \d\d:\d\d:\d\d · \d+.* B · .*s/);
+  });
+
+  it('adds one at every stop', async () => {
+    await goOnTo(2);
+    await goOnTo(3);
+    expect(await workbench.drawing()).to.deep.equal(['1', '2', '3 current']);
+    await workbench.screenshot('three-stops');
+  });
+
+  it('takes one by the camera in the debug toolbar, and one by that in the view', async () => {
+    await workbench.press('F10');
+    await workbench.toolbarButton('Take snapshot').click();
+    await workbench.currentRow(4).waitFor();
+    await workbench.snapshotsPane.locator('.pane-header').hover();
+    await workbench.snapshotsPane.locator('.pane-header .action-label[aria-label^="Take snapshot"]').click();
+    await workbench.currentRow(5).waitFor();
+    expect(await workbench.row(5).innerText()).to.include('by hand');
+  });
+
+  it('takes one with a name by the palette', async () => {
+    await workbench.command('Rollpoint: Take snapshot');
+    await workbench.typeIntoInput('third order booked');
+    await workbench.currentRow(6).waitFor();
+    expect(await workbench.row(6).innerText()).to.include('third order booked');
+  });
+
+  it('restores by the button of a row', async () => {
+    await goOnTo(7);
+    await workbench.waitForVariable('wanted', '30');
+    await workbench.rowAction(1, 'Restore');
+    await workbench.currentRow(1).waitFor();
+    await workbench.waitForVariable('wanted', '40');
+    expect(await workbench.stoppedLineNumber()).to.equal(markLine);
+    await workbench.screenshot('restored');
+  });
+
+  it('grows a branch when the program goes on', async () => {
+    await goOnTo(8);
+    await workbench.waitForVariable('wanted', '55');
+    await goOnTo(9);
+    expect(await workbench.drawing()).to.deep.equal(['1', '  8', '  9 current', '2', '3', '4', '5', '6', '7']);
+    await workbench.screenshot('branch');
+  });
+
+  it('restores by Enter', async () => {
+    await workbench.row(3).click();
+    await workbench.press('ArrowUp', 'Enter');
+    await workbench.currentRow(2).waitFor();
+    await workbench.waitForVariable('wanted', '55');
+  });
+
+  it('restores by the command and its list', async () => {
+    await workbench.command('Rollpoint: Restore snapshot');
+    await workbench.page.locator('.quick-input-title', { hasText: 'Restore snapshot' }).waitFor();
+    await workbench.screenshot('quick-pick');
+    await workbench.paletteRow('#9').click();
+    await workbench.currentRow(9).waitFor();
+    await workbench.waitForVariable('wanted', '25');
+  });
+
+  it('steps back and runs backwards', async () => {
+    await workbench.toolbarButton('Step Back').click();
+    await workbench.currentRow(8).waitFor();
+    await workbench.waitForVariable('wanted', '55');
+    await workbench.toolbarButton('Reverse').click();
+    await workbench.currentRow(1).waitFor();
+    await workbench.waitForVariable('wanted', '40');
+  });
+
+  it('renames by F2', async () => {
+    await workbench.row(2).click();
+    await workbench.press('F2');
+    await workbench.typeIntoInput('nuts arrive');
+    await workbench.row(2).filter({ hasText: 'nuts arrive' }).waitFor();
+  });
+
+  it('pins and unpins', async () => {
+    await workbench.rowAction(2, 'Pin');
+    await workbench.row(2).locator('.actions .action-label[aria-label^="Unpin"]').waitFor({ state: 'attached' });
+    await workbench.screenshot('pinned');
+    await workbench.rowAction(2, 'Unpin');
+    await workbench.row(2).locator('.actions .action-label[aria-label^="Pin"]').waitFor({ state: 'attached' });
+  });
+
+  it('deletes by key and by button', async () => {
+    await workbench.row(5).click();
+    await workbench.press('Delete');
+    await workbench.row(5).waitFor({ state: 'detached' });
+    await workbench.rowAction(4, 'Delete');
+    await workbench.row(4).waitFor({ state: 'detached' });
+    expect(await workbench.drawing()).to.deep.equal(['1 current', '  8', '  9', '2', '3', '6', '7']);
+  });
+
+  it('goes on differently after a variable is changed', async () => {
+    await workbench.page.locator('.view-line', { hasText: mark }).first().click();
+    await workbench.variable('wanted').dblclick();
+    const input = workbench.page.locator('.debug-variables input');
+    await input.fill('33');
+    await workbench.press('Enter');
+    await workbench.waitForVariable('wanted', '33');
+    await goOnTo(10);
+    await goOnTo(11);
+    await workbench.waitForVariable('wanted', '18');
+    await workbench.screenshot('second-branch');
+  });
+
+  it('keeps the list until the session ends', async () => {
+    await workbench.press('Shift+F5');
+    await workbench.debugToolbar.waitFor({ state: 'hidden' });
+    await workbench.snapshotsPane.getByText('Start debugging').waitFor();
+    expect(await workbench.rows.count()).to.equal(0);
+  });
+});

@@ -1,0 +1,177 @@
+// VS Code's window as a user sees it: what is on it, and what mouse and keyboard do to it.
+// Must know nothing of the extension but its name and the view that it adds.
+import { mkdirSync, rmSync } from 'node:fs';
+import * as path from 'node:path';
+import { copySample } from '../extension/workspace.mjs';
+import { launchBrowser } from '../host/browser.mjs';
+import { startServer } from '../host/host.mjs';
+import { checkout } from '../host/location.mjs';
+
+const screens = path.join(checkout, 'test/output/screens');
+const paneTitle = 'Snapshots';
+
+/** Opens a copy of the sample in a window of its own. */
+export async function openWorkbench({ size = { width: 1280, height: 800 }, userSettings = {} } = {}) {
+  const folder = copySample({ build: false });
+  const server = await startServer({ userSettings });
+  const browser = await launchBrowser();
+  const context = await browser.newContext({ viewport: size });
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000);
+  const close = async () => {
+    await browser.close();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await page.goto(server.address({ folder, development: [process.env.ROLLPOINT_UNDER_TEST ?? checkout] }));
+    await page.locator('.monaco-workbench').waitFor();
+    // Keys pressed before that are lost.
+    await page.waitForFunction(() => globalThis.driver?.whenWorkbenchRestored);
+    await page.evaluate(() => globalThis.driver.whenWorkbenchRestored());
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return new Workbench(page, close, server);
+}
+
+class Workbench {
+  constructor(page, close, server) {
+    this.page = page;
+    this.close = close;
+    this.server = server;
+    this.snapshotsPane = page.locator('.pane', { has: page.locator('.pane-header', { hasText: paneTitle }) });
+    this.rows = this.snapshotsPane.locator('.monaco-list-row');
+    this.debugToolbar = page.locator('.debug-toolbar');
+    this.stoppedLine = page.locator('.debug-top-stack-frame-line').first();
+  }
+
+  async screenshot(name) {
+    mkdirSync(screens, { recursive: true });
+    const file = path.join(screens, `${name}.png`);
+    await this.page.screenshot({ path: file });
+    return file;
+  }
+
+  async press(...keys) {
+    for (const key of keys) await this.page.keyboard.press(key);
+  }
+
+  async openFile(name) {
+    await this.press('Control+P');
+    const input = this.page.locator('.quick-input-widget input');
+    await input.fill(name);
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first().waitFor();
+    await this.press('Enter');
+    await this.page.locator('.tab.active', { hasText: name }).waitFor();
+  }
+
+  /** Puts a breakpoint on the line that contains `text`, which must be in sight. */
+  async toggleBreakpoint(text) {
+    await this.page.locator('.view-line', { hasText: text }).first().click();
+    await this.press('F9');
+    await this.page.locator('[class*="codicon-debug-breakpoint"]').first().waitFor();
+  }
+
+  async goToLine(line) {
+    await this.press('Control+G');
+    await this.page.locator('.quick-input-widget input').fill(`:${line}`);
+    await this.press('Enter');
+  }
+
+  async showDebugView() {
+    await this.press('Control+Shift+D');
+    await this.page.locator('.pane-header', { hasText: 'Call Stack' }).waitFor();
+  }
+
+  async expandPane(title, wanted) {
+    const header = this.page.locator('.sidebar .pane-header', { hasText: title });
+    await header.waitFor();
+    if (((await header.getAttribute('aria-expanded')) === 'true') !== wanted) await header.click();
+  }
+
+  /** Runs a command by its title in the palette. */
+  async command(title) {
+    await this.openPalette(title);
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click();
+  }
+
+  async openPalette(text) {
+    await this.press('F1');
+    await this.page.locator('.quick-input-widget input').fill(`>${text}`);
+  }
+
+  paletteRow(title) {
+    return this.page.locator('.quick-input-list .monaco-list-row', { hasText: title });
+  }
+
+  async typeIntoInput(text) {
+    const input = this.page.locator('.quick-input-widget input');
+    await input.waitFor();
+    await input.fill(text);
+    await this.press('Enter');
+    await input.waitFor({ state: 'hidden' });
+  }
+
+  /** A button of the debug toolbar that can be pressed now. */
+  toolbarButton(label) {
+    return this.debugToolbar.locator(`.action-label:not(.disabled)[aria-label^="${label}"]`);
+  }
+
+  notification(text) {
+    return this.page.locator('.notification-toast', { hasText: text });
+  }
+
+  /** The number of the line that is highlighted as the one where the program stands. */
+  async stoppedLineNumber() {
+    await this.stoppedLine.waitFor();
+    return this.page.evaluate(() => {
+      const top = (element) => element.getBoundingClientRect().top;
+      const line = globalThis.document.querySelector('.debug-top-stack-frame-line');
+      const numbers = [...globalThis.document.querySelectorAll('.line-numbers')];
+      const number = line && numbers.find((candidate) => Math.abs(top(candidate) - top(line)) < 3);
+      return number ? Number(number.textContent) : undefined;
+    });
+  }
+
+  variable(name) {
+    return this.page.locator('.debug-variables .monaco-list-row', { has: this.page.locator('.name', { hasText: name }) });
+  }
+
+  /** Waits until the Variables view shows this value. */
+  async waitForVariable(name, value) {
+    await this.variable(name).locator('.value', { hasText: new RegExp(`^${value}$`) }).first().waitFor();
+  }
+
+  /** The row of snapshot `id`. */
+  row(id) {
+    return this.rows.filter({ has: this.page.locator('.label-description', { hasText: new RegExp(`#${id}\\b`) }) });
+  }
+
+  currentRow(id) {
+    return this.rows.filter({
+      has: this.page.locator('.label-description', { hasText: new RegExp(`^current .*#${id}\\b`) }),
+    });
+  }
+
+  /** Presses one of the buttons that a row shows under the mouse. */
+  async rowAction(id, label) {
+    await this.row(id).hover();
+    await this.row(id).locator(`.actions .action-label[aria-label^="${label}"]`).click();
+  }
+
+  /** What the rows show, in order: indentation, number, whether it is the current one. */
+  async drawing() {
+    const shown = await this.rows.evaluateAll((rows) =>
+      rows.map((row) => ({
+        index: Number(row.dataset.index),
+        level: Number(row.getAttribute('aria-level')),
+        text: row.querySelector('.label-description')?.textContent ?? '',
+      })),
+    );
+    return shown
+      .sort((a, b) => a.index - b.index)
+      .map(({ level, text }) => `${'  '.repeat(level - 1)}${/#(\d+)/.exec(text)?.[1]}${/^current/.test(text) ? ' current' : ''}`);
+  }
+}
