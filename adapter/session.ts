@@ -13,7 +13,7 @@ import { event, MissingSources } from './sessionEvents';
 import { executionRequests } from './sessionExecution';
 import { inspectionRequests } from './sessionInspection';
 import { memoryRequests } from './sessionMemory';
-import type { Client, Handler, Handlers, SessionParts } from './sessionParts';
+import type { Client, Handlers, SessionParts } from './sessionParts';
 import { Run } from './sessionRun';
 import { snapshotRequests } from './sessionSnapshots';
 
@@ -56,10 +56,10 @@ export class RollpointSession extends DebugSession {
   }
 
   protected override dispatchRequest(request: DebugProtocol.Request): void {
-    const handler = this.handlers[request.command] as Handler | undefined;
+    const handler = this.handlers[request.command];
     void respond(
       { sendResponse: (response) => this.sendResponse(response), logBug: (command, error) => this.logBug(command, error) },
-      new Response(request) as DebugProtocol.Response,
+      new Response(request),
       () => {
         if (!handler) {
           throw new UserError(`Rollpoint does not know the request "${request.command}".`, false);

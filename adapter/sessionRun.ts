@@ -106,6 +106,7 @@ export class Run {
       plan.kind === 'attach' ? host.attach(plan.pid) : host.launch(plan),
     ]);
     if (debuggee.status === 'rejected' || gdb.status === 'rejected') {
+      // The debuggee's own trouble says more than what gdb makes of it.
       throw debuggee.status === 'rejected' ? debuggee.reason : (gdb as PromiseRejectedResult).reason;
     }
     const { pid, executable } = debuggee.value;
@@ -113,16 +114,17 @@ export class Run {
     for (const { text, ignoreFailures } of plan.setupCommands) {
       await this.setUp(text, ignoreFailures);
     }
-    const program = await readable(plan.program ?? executable, `/proc/${pid}/exe`);
+    // Of a script the interpreter is what runs.
+    const program = await readable((plan.kind === 'attach' && plan.program) || executable, `/proc/${pid}/exe`);
     await loadRustPrinters(this.gdb, program);
     await this.gdb.command(`-file-exec-and-symbols ${quote(program)}`).catch((error: unknown) => {
       this.client.output('console', `gdb reads no symbols from "${program}": ${messageOf(error)}\n`);
     });
-    const { socket, connected } = await host.serve();
+    const served = await host.serve();
     try {
-      await this.gdb.command(`-target-select extended-remote ${socket}`);
+      await this.gdb.command(`-target-select extended-remote ${served.socket}`);
     } finally {
-      await connected();
+      await served.connected();
     }
     this.client.send(
       event('process', {

@@ -34,7 +34,7 @@ export function snapshotRequests(current: () => Run): Handlers {
       return {};
     },
   };
-  return handlers as Handlers;
+  return handlers;
 }
 
 function requireId(id: unknown): number {

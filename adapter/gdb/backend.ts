@@ -56,8 +56,8 @@ export class Gdb {
         listener.running();
       }
     });
-    this.backend.on('notifyAsync', (name, record) => listener.notified(name, record as Record<string, unknown>));
-    this.backend.on('consoleStreamOutput', (text, category) => this.hear(text, category));
+    this.backend.on('notifyAsync', (name: string, record) => listener.notified(name, record as Record<string, unknown>));
+    this.backend.on('consoleStreamOutput', (text: string, category: string) => this.hear(text, category));
     const ended = new Promise<never>((_, fail) => {
       this.backend.on('exit', (code, signal) => {
         this.gone = signal ? `was killed by ${signal}` : `ended with code ${code}`;
