@@ -11,6 +11,10 @@
 #include "util/error.h"
 #include "util/hash.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23  // Linux 5.14
 #endif
@@ -24,6 +28,25 @@ void populate(std::byte* memory, size_t bytes) {
   if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0) return;
   if (errno == ENOMEM || errno == EFAULT) throw util::SysError("populate page store", ENOMEM);
   for (size_t at = 0; at < bytes; at += kPageSize) static_cast<volatile std::byte*>(memory)[at] = std::byte{0};
+}
+
+// Past the caches: a stored page is not read soon, and fetching the lines only to overwrite them would
+// take as long as the copy itself.
+void copy_page(std::byte* to, const std::byte* from) {
+#ifdef __SSE2__
+  auto* target = reinterpret_cast<__m128i*>(to);
+  auto* source = reinterpret_cast<const __m128i*>(from);
+  for (size_t left = kPageSize / 64; left > 0; --left, target += 4, source += 4) {
+    const __m128i a = _mm_loadu_si128(source), b = _mm_loadu_si128(source + 1);
+    const __m128i c = _mm_loadu_si128(source + 2), d = _mm_loadu_si128(source + 3);
+    _mm_stream_si128(target, a);
+    _mm_stream_si128(target + 1, b);
+    _mm_stream_si128(target + 2, c);
+    _mm_stream_si128(target + 3, d);
+  }
+#else
+  std::memcpy(to, from, kPageSize);
+#endif
 }
 
 // Aligned to its size, so that huge pages fit and one slab can be unmapped alone.
@@ -65,6 +88,11 @@ PageId PageStore::insert(const std::byte* page, PageId if_zero) {
   const uint32_t tag = static_cast<uint32_t>(util::hash_page(page));
   const size_t mask = index_.size() - 1;
   size_t at = tag & mask;
+  // The index is too big for the caches. Most pages are new: copying to the next free slot at once hides
+  // the wait for the index; should the content be known, the slot just stays free.
+  __builtin_prefetch(&index_[at]);
+  const PageId next = id_of(next_slot());
+  copy_page(const_cast<std::byte*>(data(next)), page);
   for (; index_[at].page != 0; at = (at + 1) & mask) {
     if (index_[at].tag != tag) continue;
     const PageId id = static_cast<PageId>(index_[at].page);
@@ -73,12 +101,11 @@ PageId PageStore::insert(const std::byte* page, PageId if_zero) {
       return id;
     }
   }
-  const PageId id = id_of(take_slot());
-  std::memcpy(const_cast<std::byte*>(data(id)), page, kPageSize);
-  meta(id) = {1, tag};
-  index_[at] = {tag, static_cast<uint32_t>(id)};
+  take_slot(index_of(next));
+  meta(next) = {1, tag};
+  index_[at] = {tag, static_cast<uint32_t>(next)};
   ++created_;
-  return id;
+  return next;
 }
 
 PageId PageStore::insert_or_same(const std::byte* page, PageId likely, PageId if_zero) {
@@ -106,16 +133,20 @@ uint64_t PageStore::bytes_held() const {
   return uint64_t{capacity_} * (kPageSize + sizeof(Meta)) + index_.size() * sizeof(Entry);
 }
 
-uint32_t PageStore::take_slot() {
+// Low slabs first, so that high ones become free and can be given back.
+uint32_t PageStore::next_slot() {
   while (usable_[usable_hint_] == 0) ++usable_hint_;
   const uint32_t number = static_cast<uint32_t>(usable_hint_ * 64 + std::countr_zero(usable_[usable_hint_]));
+  return number << kSlabShift | slabs_[number].first_free;
+}
+
+void PageStore::take_slot(uint32_t index) {
+  const uint32_t number = index >> kSlabShift;
   Slab& slab = slabs_[number];
-  const uint32_t slot = slab.first_free;
-  slab.first_free = slab.meta[slot].tag;
-  if (slab.first_free == kNone) usable_[usable_hint_] &= usable_[usable_hint_] - 1;
+  slab.first_free = slab.meta[index & kSlabMask].tag;
+  if (slab.first_free == kNone) usable_[number / 64] &= ~(uint64_t{1} << (number % 64));
   ++slab.live;
   ++live_;
-  return (number << kSlabShift) | slot;
 }
 
 void PageStore::free_page(PageId id) {

@@ -95,7 +95,8 @@ class PageStore {
   }
   const Meta& meta(PageId id) const { return const_cast<PageStore*>(this)->meta(id); }
 
-  uint32_t take_slot();
+  uint32_t next_slot();
+  void take_slot(uint32_t index);
   void free_page(PageId id);
   void grow(size_t slabs);
   void drop_slab(uint32_t slab);

@@ -61,19 +61,24 @@ void PageTablePool::grow() {
   capacity_ += first + kChunkNodes - begin;
 }
 
-uint32_t PageTablePool::make() {
+uint32_t PageTablePool::take() {
   if (first_free_ == 0) grow();
   const uint32_t index = first_free_;
-  Node& made = node(index);
-  first_free_ = made.next_free;
-  std::memset(&made, 0, sizeof made);
-  made.references = 1;
+  first_free_ = node(index).next_free;
   ++live_;
   return index;
 }
 
+uint32_t PageTablePool::make() {
+  const uint32_t index = take();
+  Node& made = node(index);
+  std::memset(&made, 0, sizeof made);
+  made.references = 1;
+  return index;
+}
+
 uint32_t PageTablePool::copy(uint32_t index, unsigned level) {
-  const uint32_t made = make();
+  const uint32_t made = take();
   Node& to = node(made);
   to = node(index);
   to.references = 1;

@@ -49,6 +49,7 @@ class PageTablePool {
 
   Node& node(uint32_t index) { return chunks_[index >> kChunkShift][index & (kChunkNodes - 1)]; }
   const Node& node(uint32_t index) const { return chunks_[index >> kChunkShift][index & (kChunkNodes - 1)]; }
+  uint32_t take();
   uint32_t make();
   uint32_t copy(uint32_t index, unsigned level);
   void unref(uint32_t index, unsigned level);
