@@ -36,7 +36,7 @@ constexpr size_t kEntries = 8192;
 
 }  // namespace
 
-Pagemap::Pagemap(pid_t pid, Path path) {
+Pagemap::Pagemap(pid_t pid, Path path) : pid_(pid) {
   const std::string name = "/proc/" + std::to_string(pid) + "/pagemap";
   fd_.reset(open(name.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd_) throw util::SysError("open " + name, errno);
@@ -120,15 +120,40 @@ util::RangeSet Pagemap::present_ranges(util::Range range) {
 }
 
 util::RangeSet Pagemap::present_private_ranges(util::Range range) {
-  if (!has_scan_)
+  util::RangeSet doubtful;
+  util::RangeSet result = private_ranges(range, &doubtful);
+  if (doubtful.empty()) return result;
+  const std::string name = "/proc/" + std::to_string(pid_) + "/mem";
+  const util::UniqueFd mem(open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!mem) return result;
+  // Once read, a swapped page is present and private, and a mark is present and a page of the file.
+  for (const util::Range& pages : doubtful)
+    for (uint64_t address = pages.start; address < pages.end; address += kPageSize) {
+      char byte;
+      if (pread(mem.get(), &byte, 1, static_cast<off_t>(address)) < 0) continue;
+    }
+  return private_ranges(range, nullptr);
+}
+
+util::RangeSet Pagemap::private_ranges(util::Range range, util::RangeSet* doubtful) {
+  if (!has_scan_) {
+    if (doubtful)
+      *doubtful = classic_ranges(range, [](PagemapEntry entry) {
+        return entry.swapped() && entry.write_protected() && !entry.file() && !entry.guard();
+      });
     return classic_ranges(range, [](PagemapEntry entry) {
       return !entry.file() && (entry.present() || (entry.swapped() && !entry.guard()));
     });
+  }
   util::RangeSet result;
   ScanRequest request{.start = range.start, .end = range.end};
   request.category_inverted = request.category_mask = kPageFile | guard_;
   request.category_anyof_mask = kPagePresent | kPageSwapped;
-  scan(request, [&](uint64_t start, uint64_t end, uint64_t) { result.add(start, end); });
+  request.return_mask = kPageSwapped | kPageWritten;
+  scan(request, [&](uint64_t start, uint64_t end, uint64_t categories) {
+    result.add(start, end);
+    if (doubtful && categories == kPageSwapped) doubtful->add(start, end);
+  });
   return result;
 }
 

@@ -87,7 +87,9 @@ class Pagemap {
   /// Pages in memory or swap.
   util::RangeSet present_ranges(util::Range range);
   /// Those of them that belong to the process alone: anonymous pages, and copied-on-write ones of private
-  /// file mappings. Not shared anonymous memory.
+  /// file mappings. Not shared anonymous memory. Meant for file mappings: a page that seems to be swapped
+  /// out while write-protected may be a mere mark that userfaultfd left behind at MADV_DONTNEED, and is
+  /// read in through /proc/PID/mem to tell.
   util::RangeSet present_private_ranges(util::Range range);
   /// Neither in memory nor in swap, whether mapped or not.
   util::RangeSet absent_ranges(util::Range range);
@@ -100,7 +102,9 @@ class Pagemap {
   uint64_t scan_step(const ScanRequest& request, uint64_t at, size_t& count);
   template <class Wanted>
   util::RangeSet classic_ranges(util::Range range, Wanted wanted);
+  util::RangeSet private_ranges(util::Range range, util::RangeSet* doubtful);
 
+  pid_t pid_;
   util::UniqueFd fd_;
   bool has_scan_ = false;
   uint64_t guard_ = 0;  // kPageGuard where the kernel knows it

@@ -1,17 +1,80 @@
 #include "snapshot/engine.h"
-#include "snapshot/rollback_error.h"
+
+#include <algorithm>
+
+#include "snapshot/capture.h"
+#include "snapshot/engine_state.h"
+#include "snapshot/rollback.h"
+#include "tracee/remote_syscalls.h"
+
 namespace rollpoint::snapshot {
-class EngineState {};
-static util::CodedError none() { return util::CodedError(util::kUnsupported, "Snapshots are being built."); }
-Engine::Engine(tracee::Process&, TrackerKind, Hooks) {}
-Engine::~Engine() = default;
-CaptureResult Engine::capture(const CaptureOptions&) { throw none(); }
-RollbackResult Engine::rollback(SnapshotId) { throw none(); }
-void Engine::remove(SnapshotId) { throw none(); }
-std::vector<Difference> Engine::verify(SnapshotId) { throw none(); }
-Stats Engine::stats() const { return {}; }
-std::vector<uint64_t> Engine::exit_sites() const { return {}; }
-bool Engine::park_at_exit(tracee::Tracee&) { return false; }
-std::vector<SnapshotId> Engine::abandon() { return {}; }
-void Engine::withdraw() {}
+
+namespace {
+constexpr size_t kReservePages = 4096;  // 16 MiB: a capture of 1 % of 1 GiB fits without a page fault
 }
+
+Engine::Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks)
+    : state_(std::make_unique<EngineState>(process, tracker, std::move(hooks))) {}
+
+Engine::~Engine() = default;
+
+CaptureResult Engine::capture(const CaptureOptions& options) { return snapshot::capture(*state_, options); }
+
+RollbackResult Engine::rollback(SnapshotId id) { return snapshot::rollback(*state_, id); }
+
+void Engine::remove(SnapshotId id) {
+  const auto parent = state_->at(id).parent;
+  for (auto& [other, snapshot] : state_->snapshots)
+    if (snapshot->parent == id) snapshot->parent = parent;
+  if (state_->current == id) state_->current = parent;
+  state_->snapshots.erase(id);
+  std::vector<pid_t> unwanted;
+  for (auto& [tid, tracee] : state_->process.tracees())
+    if (tracee->parked() && !state_->referenced(tid)) unwanted.push_back(tid);
+  for (pid_t tid : unwanted) end_thread(state_->process, state_->process.at(tid));
+  if (state_->snapshots.empty()) state_->forget_base(true);
+}
+
+std::vector<Difference> Engine::verify(SnapshotId id) { return snapshot::verify(*state_, state_->at(id)); }
+
+Stats Engine::stats() const {
+  return {.snapshots = state_->snapshots.size(), .pages = state_->store.pages(), .bytes = state_->store.bytes(), .twin_bytes = state_->pages_only_in_twin * memory::kPageSize};
+}
+
+void Engine::note_resume() { state_->moved = true; }
+
+void Engine::prepare() {
+  if (!state_->snapshots.empty()) state_->store.reserve(kReservePages);
+}
+
+std::vector<uint64_t> Engine::exit_sites() const {
+  const bool threads = std::any_of(state_->snapshots.begin(), state_->snapshots.end(), [](auto& entry) { return entry.second->threads.size() > 1; });
+  return threads ? state_->exit_sites : std::vector<uint64_t>{};
+}
+
+bool Engine::park_at_exit(tracee::Tracee& tracee) {
+  // The last one must go: with it the process ends.
+  return state_->process.visible_threads() > 1 && state_->referenced(tracee.tid()) && park_exiting_thread(state_->process, tracee);
+}
+
+std::vector<SnapshotId> Engine::abandon() {
+  std::vector<SnapshotId> ids;
+  for (auto& [id, snapshot] : state_->snapshots) ids.push_back(id);
+  state_->snapshots.clear();
+  state_->exit_sites.clear();
+  state_->scanned_texts.clear();
+  state_->forget_base(false);
+  return ids;
+}
+
+void Engine::withdraw() {
+  std::vector<pid_t> parked;
+  for (auto& [tid, tracee] : state_->process.tracees())
+    if (tracee->parked()) parked.push_back(tid);
+  for (pid_t tid : parked) end_thread(state_->process, state_->process.at(tid));
+  state_->snapshots.clear();
+  state_->forget_base(true);
+  tracee::RemoteSyscalls::remove_scratch(state_->process);
+}
+
+}  // namespace rollpoint::snapshot

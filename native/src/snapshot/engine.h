@@ -33,6 +33,10 @@ class Engine {
   void remove(SnapshotId id);
   std::vector<Difference> verify(SnapshotId id);
   Stats stats() const;
+  /// The debuggee is about to run.
+  void note_resume();
+  /// Makes room for the next capture; for when nobody waits.
+  void prepare();
 
   /// Instructions at which a thread of this program ends; worth a hidden breakpoint while snapshots exist.
   std::vector<uint64_t> exit_sites() const;

@@ -122,7 +122,7 @@ pid_t Supervisor::attach(pid_t pid) {
 }
 
 void Supervisor::detach() {
-  auto& running = process();
+  process();
   if (control_->running()) {
     control_->interrupt();
     if (!control_ || control_->ended()) {
@@ -131,7 +131,6 @@ void Supervisor::detach() {
     }
   }
   engine_->withdraw();
-  running.waiter();
   control_->detach();
   release();
 }
@@ -169,6 +168,7 @@ std::vector<ThreadInfo> Supervisor::threads() {
 void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   stopped_process();
   control_->breakpoints().set_hidden(engine_->exit_sites());
+  engine_->note_resume();
   control_->resume(actions);
 }
 
@@ -205,7 +205,13 @@ snapshot::Engine& Supervisor::engine() {
   return *engine_;
 }
 
-snapshot::CaptureResult Supervisor::capture(const snapshot::CaptureOptions& options) { return engine().capture(options); }
+snapshot::CaptureResult Supervisor::capture(const snapshot::CaptureOptions& options) {
+  auto result = engine().capture(options);
+  post([this] {
+    if (engine_) engine_->prepare();
+  });
+  return result;
+}
 
 snapshot::RollbackResult Supervisor::rollback(snapshot::SnapshotId id) {
   auto result = engine().rollback(id);

@@ -46,6 +46,11 @@ void Tracee::note_stop(int status) {
   }
 }
 
+void Tracee::forget_stop() {
+  status_ = PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f;
+  siginfo_.reset();
+}
+
 int Tracee::delivery_signal() const {
   return WIFSTOPPED(status_) && (status_ >> 16) == 0 ? WSTOPSIG(status_) : 0;
 }

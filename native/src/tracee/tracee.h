@@ -44,6 +44,8 @@ class Tracee {
   /// Call once per stop, with the wait status: forgets cached registers, and makes our own stop invisible to a
   /// call that would return EINTR for it.
   void note_stop(int status);
+  /// After a rollback the stop belongs to another present: no signal is left to deliver.
+  void forget_stop();
   int status() const { return status_; }
   /// In a signal-delivery stop: the signal; else 0.
   int delivery_signal() const;
@@ -78,13 +80,6 @@ class Tracee {
   bool is_new = false;
   bool in_vfork = false;
   bool interrupt_sent = false;
-
-  // Per-thread kernel attributes that do not change often; read once (capture).
-  struct Attributes {
-    uint64_t clear_child_tid = 0;
-    stack_t alternate_stack{};
-    bool known = false;
-  } attributes;
 
  private:
   void flush();

@@ -1,0 +1,304 @@
+#include "resources/descriptors.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <optional>
+
+#include "util/error.h"
+
+namespace rollpoint::resources {
+
+using tracee::Process;
+using tracee::RemoteCall;
+using tracee::RemoteSyscalls;
+using util::UniqueFd;
+
+namespace {
+
+constexpr int kSettableFlags = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+
+std::string proc(const Process& process, const char* what, int fd) {
+  return "/proc/" + std::to_string(process.pid()) + "/" + what + "/" + std::to_string(fd);
+}
+
+std::string read_link(const std::string& path) {
+  char target[4096];
+  const ssize_t length = readlink(path.c_str(), target, sizeof target);
+  return length > 0 ? std::string(target, static_cast<size_t>(length)) : std::string();
+}
+
+bool same_description(const Process& process, int theirs, const HeldFile& held) {
+  return syscall(SYS_kcmp, process.pid(), getpid(), KCMP_FILE, theirs, held.fd.get()) == 0;
+}
+
+UniqueFd duplicate(const Process& process, int fd) {
+  return UniqueFd(static_cast<int>(syscall(SYS_pidfd_getfd, process.pidfd(), fd, 0)));
+}
+
+DescriptorKind kind_of(const std::string& target, const struct stat& info) {
+  if (target.starts_with("pipe:")) return DescriptorKind::kPipe;
+  if (target.starts_with("socket:")) return DescriptorKind::kSocket;
+  if (target.starts_with("anon_inode:")) return DescriptorKind::kEvent;
+  if (S_ISREG(info.st_mode)) return DescriptorKind::kFile;
+  if (S_ISDIR(info.st_mode)) return DescriptorKind::kDirectory;
+  if (S_ISFIFO(info.st_mode)) return DescriptorKind::kPipe;
+  if (S_ISSOCK(info.st_mode)) return DescriptorKind::kSocket;
+  if (S_ISCHR(info.st_mode)) {
+    const unsigned number = major(info.st_rdev);
+    if (number == 4 || number == 5 || (number >= 136 && number <= 143)) return DescriptorKind::kTerminal;
+    // Memory devices (null, zero, full, random) have no session; a duplicate of another may keep hardware busy.
+    return number == 1 ? DescriptorKind::kDevice : DescriptorKind::kOther;
+  }
+  return DescriptorKind::kOther;
+}
+
+// A locked file is not held: with a duplicate of ours its closing could no longer release the lock.
+struct FdInfo {
+  int64_t offset = 0;
+  int flags = 0;
+  bool locked = false;
+};
+
+FdInfo read_fdinfo(const Process& process, int fd) {
+  FdInfo info;
+  std::ifstream file(proc(process, "fdinfo", fd));
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("pos:")) info.offset = std::stoll(line.substr(4));
+    else if (line.starts_with("flags:")) info.flags = std::stoi(line.substr(6), nullptr, 8);
+    else if (line.starts_with("lock:")) info.locked = true;
+  }
+  return info;
+}
+
+std::vector<int> open_numbers(const Process& process) {
+  std::vector<int> numbers;
+  DIR* directory = opendir(("/proc/" + std::to_string(process.pid()) + "/fd").c_str());
+  if (!directory) throw util::SysError("read the descriptor table", errno);
+  while (dirent* entry = readdir(directory))
+    if (entry->d_name[0] != '.') numbers.push_back(atoi(entry->d_name));
+  closedir(directory);
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+bool may_hold(DescriptorKind kind) {
+  return kind == DescriptorKind::kFile || kind == DescriptorKind::kDirectory || kind == DescriptorKind::kDevice;
+}
+
+bool seekable(DescriptorKind kind) { return kind == DescriptorKind::kFile || kind == DescriptorKind::kDirectory; }
+
+const char* name_of(DescriptorKind kind) {
+  switch (kind) {
+    case DescriptorKind::kFile: return "file";
+    case DescriptorKind::kDirectory: return "directory";
+    case DescriptorKind::kTerminal: return "terminal";
+    case DescriptorKind::kDevice: return "device";
+    case DescriptorKind::kPipe: return "pipe";
+    case DescriptorKind::kSocket: return "socket";
+    case DescriptorKind::kEvent: return "event descriptor";
+    case DescriptorKind::kOther: break;
+  }
+  return "descriptor";
+}
+
+std::string describe(int number, const Descriptor& descriptor) {
+  return "descriptor " + std::to_string(number) + " (" + name_of(descriptor.kind) + " " + descriptor.target + ")";
+}
+
+bool is_same(const Process& process, int number, const Descriptor& wanted) {
+  if (wanted.held) return same_description(process, number, *wanted.held);
+  return read_link(proc(process, "fd", number)) == wanted.target;
+}
+
+// Standard streams that the debuggee shares with us (a server started from a shell): moving their offset would
+// rewind our own output too.
+bool is_ours(const HeldFile& held) {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, fd, held.fd.get()) == 0) return true;
+  return false;
+}
+
+// Carries descriptions of ours into the debuggee: SCM_RIGHTS over a socket pair that lives for the moment.
+class Courier {
+ public:
+  explicit Courier(Process& process) : process_(process), remote_(process) {
+    remote_.require("socketpair", SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, remote_.buffer());
+    remote_.get(theirs_, sizeof theirs_);
+    // Out of the way of the numbers that are to come back.
+    for (int& end : theirs_) {
+      const auto moved = remote_.require("fcntl", SYS_fcntl, static_cast<uint64_t>(end), F_DUPFD_CLOEXEC, 512);
+      remote_.call(SYS_close, static_cast<uint64_t>(end));
+      end = static_cast<int>(moved);
+    }
+    ours_ = duplicate(process, theirs_[0]);
+    if (!ours_) throw util::SysError("pidfd_getfd", errno);
+  }
+  ~Courier() {
+    for (int end : theirs_) {
+      try {
+        remote_.call(SYS_close, static_cast<uint64_t>(end));
+      } catch (const util::CodedError&) {
+        // The process is gone, and with it the descriptor.
+      }
+    }
+  }
+
+  void deliver(const HeldFile& held, int number, bool close_on_exec) {
+    char byte = 'd';
+    iovec io{&byte, 1};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &io;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    auto* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    const int fd = held.fd.get();
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    if (sendmsg(ours_.get(), &message, MSG_NOSIGNAL) < 0) throw util::SysError("sendmsg", errno);
+    const int received = receive();
+    const uint64_t flags = close_on_exec ? O_CLOEXEC : 0;
+    if (received == number) {
+      remote_.require("fcntl", SYS_fcntl, static_cast<uint64_t>(number), F_SETFD, close_on_exec ? FD_CLOEXEC : 0);
+      return;
+    }
+    remote_.require("dup3", SYS_dup3, static_cast<uint64_t>(received), static_cast<uint64_t>(number), flags);
+    remote_.call(SYS_close, static_cast<uint64_t>(received));
+  }
+
+ private:
+  int receive() {
+    // msghdr, iovec, byte and control, laid out in the debuggee.
+    struct {
+      msghdr message;
+      iovec io;
+      char byte;
+      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    } remote{};
+    const uint64_t base = remote_.buffer();
+    auto at = [&](const void* field) {
+      return base + static_cast<uint64_t>(reinterpret_cast<const char*>(field) - reinterpret_cast<const char*>(&remote));
+    };
+    remote.io = {reinterpret_cast<void*>(at(&remote.byte)), 1};
+    remote.message.msg_iov = reinterpret_cast<iovec*>(at(&remote.io));
+    remote.message.msg_iovlen = 1;
+    remote.message.msg_control = reinterpret_cast<void*>(at(remote.control));
+    remote.message.msg_controllen = sizeof remote.control;
+    remote_.put(&remote, sizeof remote);
+    remote_.require("recvmsg", SYS_recvmsg, static_cast<uint64_t>(theirs_[1]), base, MSG_CMSG_CLOEXEC);
+    remote_.get(&remote, sizeof remote);
+    int fd;
+    memcpy(&fd, remote.control + CMSG_LEN(0), sizeof fd);
+    return fd;
+  }
+
+  Process& process_;
+  RemoteSyscalls remote_;
+  int theirs_[2] = {-1, -1};
+  UniqueFd ours_;
+};
+
+}  // namespace
+
+bool Descriptor::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
+
+DescriptorTable read_descriptors(Process& process, const DescriptorTable* before) {
+  DescriptorTable table;
+  std::vector<std::shared_ptr<HeldFile>> fresh;
+  for (int number : open_numbers(process)) {
+    Descriptor descriptor;
+    const std::string path = proc(process, "fd", number);
+    descriptor.target = read_link(path);
+    struct stat info {};
+    if (descriptor.target.empty() || stat(path.c_str(), &info) < 0) continue;
+    descriptor.kind = kind_of(descriptor.target, info);
+    const auto fdinfo = read_fdinfo(process, number);
+    descriptor.offset = fdinfo.offset;
+    descriptor.flags = fdinfo.flags;
+    if (may_hold(descriptor.kind) && !fdinfo.locked) {
+      if (before)
+        if (auto it = before->find(number); it != before->end() && it->second.held && same_description(process, number, *it->second.held))
+          descriptor.held = it->second.held;
+      for (auto& other : fresh)
+        if (!descriptor.held && same_description(process, number, *other)) descriptor.held = other;
+      if (!descriptor.held) {
+        if (auto fd = duplicate(process, number)) {
+          descriptor.held = std::make_shared<HeldFile>(HeldFile{std::move(fd)});
+          fresh.push_back(descriptor.held);
+        }
+      }
+    }
+    table.emplace(number, std::move(descriptor));
+  }
+  return table;
+}
+
+std::vector<std::string> restore_descriptors(Process& process, const DescriptorTable& wanted) {
+  std::vector<std::string> left;
+  std::vector<RemoteCall> closes;
+  std::vector<int> missing;
+  const auto open = open_numbers(process);
+  for (int number : open)
+    if (!wanted.contains(number)) closes.push_back({SYS_close, {static_cast<uint64_t>(number)}});
+  RemoteSyscalls remote(process);
+  if (!closes.empty()) remote.batch(closes);
+  for (auto& [number, descriptor] : wanted) {
+    const bool is_open = std::binary_search(open.begin(), open.end(), number);
+    if (is_open && is_same(process, number, descriptor)) continue;
+    if (descriptor.held) missing.push_back(number);
+    else left.push_back("The " + describe(number, descriptor) + " was " + (is_open ? "replaced" : "closed") + " since and does not come back.");
+  }
+  if (!missing.empty()) {
+    Courier courier(process);
+    for (int number : missing) {
+      const auto& descriptor = wanted.at(number);
+      courier.deliver(*descriptor.held, number, descriptor.flags & O_CLOEXEC);
+    }
+  }
+  std::vector<RemoteCall> close_on_exec;
+  for (auto& [number, descriptor] : wanted) {
+    const auto now = read_fdinfo(process, number);
+    if (descriptor.held && seekable(descriptor.kind) && now.offset != descriptor.offset && !is_ours(*descriptor.held))
+      lseek(descriptor.held->fd.get(), descriptor.offset, SEEK_SET);
+    if (descriptor.held && ((now.flags ^ descriptor.flags) & kSettableFlags) && !is_ours(*descriptor.held))
+      fcntl(descriptor.held->fd.get(), F_SETFL, descriptor.flags & kSettableFlags);
+    if ((now.flags ^ descriptor.flags) & O_CLOEXEC)
+      close_on_exec.push_back({SYS_fcntl, {static_cast<uint64_t>(number), F_SETFD, descriptor.flags & O_CLOEXEC ? uint64_t{FD_CLOEXEC} : 0}});
+  }
+  if (!close_on_exec.empty()) RemoteSyscalls(process).batch(close_on_exec);
+  return left;
+}
+
+std::vector<std::string> compare_descriptors(Process& process, const DescriptorTable& wanted) {
+  std::vector<std::string> result;
+  const auto open = open_numbers(process);
+  for (int number : open)
+    if (!wanted.contains(number)) result.push_back("descriptor " + std::to_string(number) + " is open");
+  for (auto& [number, descriptor] : wanted) {
+    if (!std::binary_search(open.begin(), open.end(), number)) {
+      result.push_back("The " + describe(number, descriptor) + " is closed.");
+      continue;
+    }
+    if (!is_same(process, number, descriptor)) result.push_back("The " + describe(number, descriptor) + " is another.");
+    const auto now = read_fdinfo(process, number);
+    if (seekable(descriptor.kind) && now.offset != descriptor.offset && !(descriptor.held && is_ours(*descriptor.held))) result.push_back("The offset of " + describe(number, descriptor) + " differs.");
+    // Flags of a pipe or terminal belong to everybody who shares it.
+    if (descriptor.held && now.flags != descriptor.flags && !is_ours(*descriptor.held)) result.push_back("The flags of " + describe(number, descriptor) + " differ.");
+  }
+  return result;
+}
+
+}  // namespace rollpoint::resources

@@ -1,0 +1,23 @@
+// The process's signal actions: what each signal does. Read and put back by remote calls.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "tracee/remote_syscalls.h"
+
+namespace rollpoint::resources {
+
+struct SignalAction {  // struct kernel_sigaction
+  uint64_t handler = 0, flags = 0, restorer = 0, mask = 0;
+  bool operator==(const SignalAction&) const = default;
+};
+
+/// Index: signal number - 1.
+using SignalActions = std::array<SignalAction, 64>;
+
+SignalActions read_signal_actions(tracee::RemoteSyscalls& remote);
+/// Changes only those that differ.
+void restore_signal_actions(tracee::RemoteSyscalls& remote, const SignalActions& wanted);
+
+}  // namespace rollpoint::resources

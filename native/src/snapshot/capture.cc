@@ -1,0 +1,205 @@
+#include "snapshot/capture.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <tuple>
+
+#include "snapshot/exit_sites.h"
+#include "snapshot/layout.h"
+#include "tracee/remote_syscalls.h"
+#include "util/error.h"
+
+namespace rollpoint::snapshot {
+
+using memory::kPageSize;
+using memory::PageId;
+using memory::Vma;
+using tracee::RemoteSyscalls;
+using util::RangeSet;
+
+namespace {
+
+void require_capturable(tracee::Process& process) {
+  for (auto& [tid, tracee] : process.tracees()) {
+    if (tracee->in_vfork)
+      throw util::CodedError(util::kUnsupported, "Thread " + std::to_string(tid) + " waits for a child process that has borrowed its memory (vfork). Try again in a moment.");
+  }
+}
+
+// The libraries of a program come and go; their text is read again only when the list has changed.
+void refresh_exit_sites(EngineState& state, const std::vector<Vma>& maps) {
+  std::vector<Vma> texts;
+  for (auto& vma : maps)
+    if ((vma.prot & PROT_EXEC) && vma.is_file()) texts.push_back(vma);
+  if (texts == state.scanned_texts) return;
+  state.exit_sites = find_exit_sites(state.process, maps);
+  state.scanned_texts = std::move(texts);
+}
+
+// A fork shares or drops these, so the twin does not freeze them.
+std::vector<uint64_t> pages_missing_in_twin(EngineState& state, const Snapshot& snapshot) {
+  const auto& [maps, held, threads] = std::tie(snapshot.maps, snapshot.held, snapshot.threads);
+  RangeSet outside;
+  for (auto& vma : maps)
+    if (vma.shared) outside.add(vma.range());
+  for (auto& entry : memory::read_smaps_flags(state.process.pid()))
+    if (entry.flags.dc || entry.flags.wf) outside.add({entry.start, entry.end});
+  // The kernel writes a thread's rseq area whenever it returns to user space, also after the clone.
+  for (auto& [tid, thread] : threads)
+    if (thread.rseq && thread.rseq->pointer) outside.add(page_range(*thread.rseq));
+  std::vector<uint64_t> pages;
+  for (auto& range : util::intersect(outside, held))
+    for (uint64_t address = range.start; address < range.end; address += kPageSize) pages.push_back(memory::page_number(address));
+  return pages;
+}
+
+// Reads `pages` and puts what is new into the snapshot's table.
+void copy_pages(EngineState& state, Snapshot& snapshot, std::span<const uint64_t> pages, bool compare_with_base) {
+  std::byte* now = state.chunk_buffer(0);
+  std::byte* before = compare_with_base ? state.chunk_buffer(1) : nullptr;
+  for (size_t begin = 0; begin < pages.size(); begin += EngineState::kChunk) {
+    const auto chunk = pages.subspan(begin, std::min(EngineState::kChunk, pages.size() - begin));
+    std::vector<bool> failed(chunk.size());
+    state.process.memory().read_pages(chunk, now, [&](size_t index, uint64_t) { failed[index] = true; });
+    if (before) state.content(snapshot.pages, chunk, before);
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      if (failed[i]) {
+        snapshot.exact = false;
+        continue;
+      }
+      const std::byte* content = now + i * kPageSize;
+      if (before && memcmp(content, before + i * kPageSize, kPageSize) == 0) continue;
+      state.note_overwritten(chunk[i]);
+      snapshot.pages.set(chunk[i], state.store.insert_or_same(content, snapshot.pages.find(chunk[i]), PageId::kZero));
+    }
+  }
+}
+
+void capture_memory(EngineState& state, Snapshot& snapshot, bool first) {
+  snapshot.held = state.held_pages(snapshot.maps);
+  if (first) {
+    copy_pages(state, snapshot, pages_missing_in_twin(state, snapshot), false);
+    return;
+  }
+  auto written = state.tracker->collect(snapshot.maps, snapshot.held);
+  for (auto& range : util::subtract(state.baseline->held, snapshot.held))
+    snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kAbsent);
+  for (auto& range : util::intersect(written.zero, snapshot.held))
+    snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kZero);
+  std::erase_if(written.pages, [&](uint64_t page) { return !snapshot.held.contains(memory::page_address(page)); });
+  if (state.tracker->precise()) {
+    copy_pages(state, snapshot, written.pages, false);
+  } else {
+    // Pages that have appeared since the twin was made have nothing there to be compared with.
+    std::vector<uint64_t> appeared;
+    for (auto& range : util::subtract(snapshot.held, state.baseline->held))
+      for (uint64_t address = range.start; address < range.end; address += kPageSize) appeared.push_back(memory::page_number(address));
+    copy_pages(state, snapshot, appeared, false);
+    std::erase_if(written.pages, [&](uint64_t page) { return !state.baseline->held.contains(memory::page_address(page)); });
+    copy_pages(state, snapshot, written.pages, true);
+  }
+  state.tracker->arm(snapshot.maps);
+}
+
+bool any_bit(const std::string& hex) { return hex.find_first_not_of('0') != std::string::npos; }
+
+// What this version does not hold, so that nobody relies on it.
+void warn(EngineState& state, Snapshot& snapshot) {
+  auto tell = [&](const char* kind, std::string message) {
+    snapshot.warnings.push_back({kind, std::move(message)});
+    snapshot.exact = false;
+  };
+  size_t open_files = 0, pipes = 0, sockets = 0, events = 0;
+  for (auto& [number, descriptor] : snapshot.descriptors) {
+    using resources::DescriptorKind;
+    if (number <= 2) continue;
+    open_files += descriptor.kind == DescriptorKind::kFile && descriptor.writable();
+    pipes += descriptor.kind == DescriptorKind::kPipe;
+    sockets += descriptor.kind == DescriptorKind::kSocket;
+    events += descriptor.kind == DescriptorKind::kEvent;
+  }
+  auto count = [](size_t n, const char* one, const char* many) { return std::to_string(n) + " " + (n == 1 ? one : many); };
+  if (open_files) tell("fileContent", count(open_files, "file is", "files are") + " open for writing: offsets come back, contents written since do not.");
+  if (pipes) tell("pipe", count(pipes, "pipe end is", "pipe ends are") + " open: bytes in flight are not rolled back.");
+  if (sockets) tell("socket", count(sockets, "socket is", "sockets are") + " open: connections stay as they are.");
+  if (events) tell("event", count(events, "event descriptor is", "event descriptors are") + " open: their state (epoll sets, counters, timers) stays as it is.");
+  for (auto& vma : snapshot.maps) {
+    if (!vma.shared || !vma.writable() || vma.is_shared_anonymous()) continue;
+    tell("sharedMapping", "The shared mapping of " + vma.path + " is rolled back for everybody who maps it.");
+  }
+  const auto& process = state.process;
+  if (any_bit(process.status_field("SigPnd")) || any_bit(process.status_field("ShdPnd")))
+    tell("pendingSignals", "Signals are pending; they stay as they are.");
+  const std::string base = "/proc/" + std::to_string(process.pid());
+  if (std::string line; std::getline(std::ifstream(base + "/timers"), line)) tell("timers", "POSIX timers are armed; they stay as they are.");
+  for (auto& [tid, thread] : snapshot.threads) {
+    std::string children;
+    std::getline(std::ifstream(base + "/task/" + std::to_string(tid) + "/children"), children);
+    if (children.empty() || (state.twin && children == std::to_string(state.twin->pid()) + " ")) continue;
+    tell("children", "Child processes are running; they stay as they are.");
+    break;
+  }
+}
+
+}  // namespace
+
+CaptureResult capture(EngineState& state, const CaptureOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto& process = state.process;
+  require_capturable(process);
+  RemoteSyscalls remote(process);  // maps our pages before the layout is read
+  const bool first = !state.baseline;
+  const auto mark = state.store.mark();
+  auto snapshot = std::make_unique<Snapshot>(first ? memory::PageTable(state.pool) : state.baseline->pages);
+  snapshot->maps = tracked_maps(process);
+  snapshot->tid = options.tid;
+  snapshot->parent = state.current;
+  Snapshot* before = state.current ? &state.at(*state.current) : nullptr;
+
+  snapshot->program_break = static_cast<uint64_t>(remote.call(SYS_brk, 0));
+  snapshot->actions = resources::read_signal_actions(remote);
+  for (auto& [tid, tracee] : process.tracees()) {
+    if (tracee->parked()) continue;
+    const SavedThread* earlier = nullptr;
+    if (before)
+      if (auto it = before->threads.find(tid); it != before->threads.end()) earlier = &it->second;
+    snapshot->threads.emplace(tid, save_thread(process, *tracee, earlier));
+  }
+  snapshot->descriptors = resources::read_descriptors(process, before ? &before->descriptors : nullptr);
+  if (first) {
+    try {
+      state.begin(snapshot->maps);
+      capture_memory(state, *snapshot, true);
+    } catch (...) {
+      state.forget_base(true);
+      throw;
+    }
+  } else {
+    capture_memory(state, *snapshot, false);
+  }
+  state.baseline.emplace(snapshot->pages, snapshot->held);
+  const auto end = std::chrono::steady_clock::now();
+
+  refresh_exit_sites(state, snapshot->maps);
+  if (!snapshot->exact) snapshot->warnings.push_back({"memory", "Some pages could not be read."});
+  warn(state, *snapshot);
+  CaptureResult result;
+  result.id = snapshot->id = state.next_id++;
+  result.parent = snapshot->parent;
+  result.pages = state.store.created_since(mark);
+  result.bytes = result.pages * kPageSize;
+  result.pause_micros = std::chrono::duration<double, std::micro>(end - begin).count();
+  for (auto& [tid, thread] : snapshot->threads) result.threads.push_back(tid);
+  result.exact = snapshot->exact;
+  result.warnings = snapshot->warnings;
+  state.current = snapshot->id;
+  state.moved = false;
+  state.snapshots.emplace(snapshot->id, std::move(snapshot));
+  return result;
+}
+
+}  // namespace rollpoint::snapshot

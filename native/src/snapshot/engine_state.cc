@@ -1,0 +1,99 @@
+#include "snapshot/engine_state.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "util/error.h"
+
+namespace rollpoint::snapshot {
+
+using memory::PageId;
+using memory::Vma;
+using util::RangeSet;
+
+Snapshot& EngineState::at(SnapshotId id) {
+  auto it = snapshots.find(id);
+  if (it == snapshots.end()) throw util::CodedError(util::kUnknownSnapshot, "There is no snapshot " + std::to_string(id) + ".");
+  return *it->second;
+}
+
+bool EngineState::referenced(pid_t tid) const {
+  return std::any_of(snapshots.begin(), snapshots.end(), [&](auto& entry) { return entry.second->threads.contains(tid); });
+}
+
+RangeSet EngineState::held_pages(const std::vector<Vma>& maps) {
+  RangeSet held;
+  for (const Vma& vma : maps) {
+    // Read-only and shared: the file's content, not the process's. Shared memory may have been writable before.
+    if (vma.shared && !vma.writable() && !vma.is_shared_anonymous() && !vma.is_memfd()) continue;
+    // Asking whether a page is the file's is slow (pagemap.rst), so only where a file stands behind it.
+    const RangeSet part = vma.is_file() && !vma.shared ? pagemap->present_private_ranges(vma.range()) : pagemap->present_ranges(vma.range());
+    for (auto& range : part) held.add(range);
+  }
+  return held;
+}
+
+void EngineState::note_overwritten(uint64_t page) {
+  if (!overwritten) overwritten.emplace(pool);
+  if (overwritten->find(page) != PageId::kInBase) return;
+  overwritten->set(page, PageId::kZero);
+  ++pages_only_in_twin;
+}
+
+std::byte* EngineState::chunk_buffer(int which) {
+  auto& buffer = buffers_[which];
+  if (buffer.empty()) buffer.resize(kChunk * memory::kPageSize);
+  return buffer.data();
+}
+
+void EngineState::content(const memory::PageTable& table, std::span<const uint64_t> pages, std::byte* out) {
+  in_twin_.clear();
+  in_twin_index_.clear();
+  for (size_t i = 0; i < pages.size(); ++i) {
+    const PageId id = table.find(pages[i]);
+    if (id == PageId::kInBase) {
+      in_twin_.push_back(pages[i]);
+      in_twin_index_.push_back(i);
+    } else {
+      memcpy(out + i * memory::kPageSize, store.data(id), memory::kPageSize);
+    }
+  }
+  if (in_twin_.empty()) return;
+  if (!twin) throw util::CodedError(util::kProcessGone, "The frozen twin that keeps the first snapshot's memory is gone.");
+  twin_buffer_.resize(std::max(twin_buffer_.size(), in_twin_.size() * memory::kPageSize));
+  twin->read_pages(in_twin_, twin_buffer_.data());
+  for (size_t i = 0; i < in_twin_.size(); ++i)
+    memcpy(out + in_twin_index_[i] * memory::kPageSize, twin_buffer_.data() + i * memory::kPageSize, memory::kPageSize);
+}
+
+void EngineState::begin(const std::vector<Vma>& maps) {
+  pagemap = std::make_unique<memory::Pagemap>(process.pid());
+  twin = Twin::freeze(process);
+  hooks.task_born(twin->pid());
+  if (tracker_kind == TrackerKind::kSoftDirty)
+    throw util::CodedError(util::kUnsupported, "Tracking by soft-dirty bits is not built into this version.");
+  tracker.reset();
+  if (tracker_kind == TrackerKind::kUserfaultfd) {
+    try {
+      tracker = make_userfaultfd_tracker(process, *pagemap);
+    } catch (const util::CodedError& error) {
+      if (error.code() != util::kUnsupported) throw;
+      hooks.log(std::string("Snapshots compare all memory, which is slower: ") + error.what());
+    }
+  }
+  if (!tracker) tracker = make_compare_tracker();
+  tracker->arm(maps);
+}
+
+void EngineState::forget_base(bool stopped) {
+  if (twin) twin->end(stopped ? &process : nullptr);
+  twin.reset();
+  tracker.reset();
+  pagemap.reset();
+  baseline.reset();
+  current.reset();
+  overwritten.reset();
+  pages_only_in_twin = 0;
+}
+
+}  // namespace rollpoint::snapshot

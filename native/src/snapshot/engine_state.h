@@ -1,0 +1,77 @@
+// What the parts of the engine share: the store, the tree, the twin, the tracker.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "memory/page_table.h"
+#include "memory/pagemap.h"
+#include "snapshot/dirty_tracker.h"
+#include "snapshot/engine.h"
+#include "snapshot/snapshot.h"
+#include "snapshot/twin.h"
+
+namespace rollpoint::snapshot {
+
+class EngineState {
+ public:
+  EngineState(tracee::Process& traced, TrackerKind kind, Engine::Hooks given) : process(traced), tracker_kind(kind), hooks(std::move(given)) {}
+
+  tracee::Process& process;
+  TrackerKind tracker_kind;
+  Engine::Hooks hooks;
+
+  memory::PageStore store;
+  memory::PageTablePool pool{store};
+  std::map<SnapshotId, std::unique_ptr<Snapshot>> snapshots;
+  /// Memory when the tracker was last armed: what `written since` is relative to. Outlives its snapshot.
+  struct Baseline {
+    memory::PageTable pages;
+    util::RangeSet held;
+  };
+  std::optional<Baseline> baseline;
+  /// The snapshot that the process stands on or has run on from; none when that was deleted without a parent.
+  std::optional<SnapshotId> current;
+  /// The process has run since it stood exactly on `current`.
+  bool moved = true;
+  SnapshotId next_id = 1;
+
+  std::unique_ptr<memory::Pagemap> pagemap;
+  std::unique_ptr<DirtyTracker> tracker;
+  std::unique_ptr<Twin> twin;
+  /// Pages of the twin that the debuggee has overwritten since, as far as captures have seen: kept by it alone.
+  uint64_t pages_only_in_twin = 0;
+  std::optional<memory::PageTable> overwritten;
+  void note_overwritten(uint64_t page);
+  std::vector<uint64_t> exit_sites;
+  std::vector<memory::Vma> scanned_texts;
+
+  /// Throws CodedError(kUnknownSnapshot).
+  Snapshot& at(SnapshotId id);
+  bool referenced(pid_t tid) const;
+
+  /// Pages with content of the process's own, by kind of mapping.
+  util::RangeSet held_pages(const std::vector<memory::Vma>& maps);
+  /// Content of pages at a snapshot, 4096 bytes each, into `out`.
+  void content(const memory::PageTable& table, std::span<const uint64_t> pages, std::byte* out);
+  /// Room for kChunk pages: 0 for what is there, 1 for what is wanted.
+  std::byte* chunk_buffer(int which);
+  static constexpr size_t kChunk = 1024;
+  /// Twin and tracker for a first snapshot; the tracker falls back where the kernel refuses.
+  void begin(const std::vector<memory::Vma>& maps);
+  /// No snapshot is left: lets the twin go. `stopped`: the process can run remote calls.
+  void forget_base(bool stopped);
+
+ private:
+  std::vector<std::byte> buffers_[2];
+  std::vector<uint64_t> in_twin_;
+  std::vector<size_t> in_twin_index_;
+  std::vector<std::byte> twin_buffer_;
+};
+
+}  // namespace rollpoint::snapshot

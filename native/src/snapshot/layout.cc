@@ -1,0 +1,193 @@
+#include "snapshot/layout.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "tracee/remote_syscalls.h"
+#include "util/error.h"
+
+namespace rollpoint::snapshot {
+
+using memory::Vma;
+using tracee::RemoteCall;
+using tracee::RemoteSyscalls;
+
+namespace {
+
+/// A piece of the address space over which neither list of mappings changes.
+struct Piece {
+  uint64_t start, end;
+  const Vma* now;
+  const Vma* wanted;
+};
+
+std::vector<Piece> pieces(const std::vector<Vma>& now, const std::vector<Vma>& wanted) {
+  std::vector<uint64_t> cuts;
+  cuts.reserve(2 * (now.size() + wanted.size()));
+  for (auto* list : {&now, &wanted})
+    for (auto& vma : *list) {
+      cuts.push_back(vma.start);
+      cuts.push_back(vma.end);
+    }
+  std::sort(cuts.begin(), cuts.end());
+  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  std::vector<Piece> result;
+  size_t n = 0, w = 0;
+  for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+    const uint64_t start = cuts[i], end = cuts[i + 1];
+    while (n < now.size() && now[n].end <= start) ++n;
+    while (w < wanted.size() && wanted[w].end <= start) ++w;
+    const Vma* in_now = n < now.size() && now[n].start <= start ? &now[n] : nullptr;
+    const Vma* in_wanted = w < wanted.size() && wanted[w].start <= start ? &wanted[w] : nullptr;
+    if (in_now || in_wanted) result.push_back({start, end, in_now, in_wanted});
+  }
+  return result;
+}
+
+bool same_backing(const Vma& a, const Vma& b) {
+  if (a.shared != b.shared || a.inode != b.inode || a.device != b.device) return false;
+  return a.inode == 0 || a.offset - a.start == b.offset - b.start;
+}
+
+std::string range_text(uint64_t start, uint64_t end) {
+  char text[64];
+  snprintf(text, sizeof text, "%lx-%lx", start, end);
+  return text;
+}
+
+bool needs_file(const Piece& piece) {
+  return piece.wanted && piece.wanted->is_file() && !piece.wanted->is_shared_anonymous() && !(piece.now && same_backing(*piece.now, *piece.wanted));
+}
+
+// Opens files inside the debuggee, each once, and closes them all.
+class RemoteFiles {
+ public:
+  explicit RemoteFiles(RemoteSyscalls& remote) : remote_(remote) {}
+  ~RemoteFiles() {
+    for (auto& [path, fd] : open_) {
+      try {
+        remote_.call(SYS_close, fd);
+      } catch (const util::CodedError&) {
+        // The process is gone, and its descriptors with it.
+      }
+    }
+  }
+  uint64_t open(const Vma& vma) {
+    const std::string path = vma.file_path();
+    const bool write = vma.shared && vma.writable();
+    auto [it, is_new] = open_.try_emplace(path + (write ? "+" : ""), 0);
+    if (is_new) {
+      const uint64_t name = remote_.put(path.c_str(), path.size() + 1);
+      it->second = remote_.require("open a mapped file", SYS_open, name, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    }
+    return it->second;
+  }
+
+ private:
+  RemoteSyscalls& remote_;
+  std::map<std::string, uint64_t> open_;
+};
+
+}  // namespace
+
+std::vector<Vma> tracked_maps(const tracee::Process& process) {
+  std::vector<Vma> result;
+  for (auto& vma : memory::read_maps(process.pid())) {
+    if (vma.is_special()) continue;
+    if (process.scratch && vma.start < process.scratch->end() && vma.end > process.scratch->code) {
+      if (vma.start < process.scratch->code) {
+        auto below = vma;
+        below.end = process.scratch->code;
+        result.push_back(below);
+      }
+      if (vma.end > process.scratch->end()) {
+        auto above = vma;
+        above.start = process.scratch->end();
+        result.push_back(above);
+      }
+      continue;
+    }
+    result.push_back(std::move(vma));
+  }
+  return result;
+}
+
+std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vector<Vma>& wanted) {
+  std::vector<std::string> result;
+  for (auto& piece : pieces(now, wanted)) {
+    if (!needs_file(piece)) continue;
+    const Vma& vma = *piece.wanted;
+    if (vma.deleted() || vma.is_memfd() || vma.is_sysv())
+      result.push_back("The program has unmapped " + vma.path + " since, and it can no longer be opened.");
+    else if (access(vma.file_path().c_str(), R_OK) != 0)
+      result.push_back("The program has unmapped " + vma.path + " since, and the file is gone or not readable.");
+  }
+  return result;
+}
+
+void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, uint64_t program_break) {
+  RemoteSyscalls remote(process);
+  if (static_cast<uint64_t>(remote.call(SYS_brk, 0)) != program_break &&
+      static_cast<uint64_t>(remote.call(SYS_brk, program_break)) != program_break)
+    throw util::CodedError(util::kUnsupported, "The program break cannot be put back.");
+  const auto now = tracked_maps(process);
+  const auto plan = pieces(now, wanted);
+  std::vector<RemoteCall> unmap, rest;
+  RemoteFiles files(remote);
+  for (auto& piece : plan) {
+    const uint64_t size = piece.end - piece.start;
+    if (!piece.wanted) {
+      unmap.push_back({SYS_munmap, {piece.start, size}});
+      continue;
+    }
+    const Vma& vma = *piece.wanted;
+    const auto protection = static_cast<uint64_t>(vma.prot);
+    if (piece.now && same_backing(*piece.now, vma)) {
+      if (piece.now->prot != vma.prot) rest.push_back({SYS_mprotect, {piece.start, size, protection}});
+      continue;
+    }
+    if (!vma.is_file() || vma.is_shared_anonymous()) {
+      const uint64_t flags = (vma.shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+      rest.push_back({SYS_mmap, {piece.start, size, protection, flags, ~uint64_t{0}, 0}});
+    } else {
+      const uint64_t flags = (vma.shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | MAP_NORESERVE;
+      rest.push_back({SYS_mmap, {piece.start, size, protection, flags, files.open(vma), vma.offset + (piece.start - vma.start)}});
+    }
+  }
+  // Unmap first: a mapping made over a growing stack can leave the guard gap in place (mmap(2)).
+  for (auto* calls : {&unmap, &rest}) {
+    if (calls->empty()) continue;
+    remote.batch(*calls);
+    for (auto& call : *calls)
+      if (call.result < 0 && call.result >= -4095)
+        throw util::SysError("restore the layout at " + range_text(call.arguments[0], call.arguments[0] + call.arguments[1]), static_cast<int>(-call.result));
+  }
+  if (unmap.empty() && rest.empty()) return;
+  if (const auto differences = compare_layout(tracked_maps(process), wanted); !differences.empty())
+    throw util::CodedError(util::kUnsupported, "The layout could not be put back: " + differences.front());
+}
+
+std::vector<std::string> compare_layout(const std::vector<Vma>& now, const std::vector<Vma>& wanted) {
+  std::vector<std::string> result;
+  for (auto& piece : pieces(now, wanted)) {
+    const std::string where = range_text(piece.start, piece.end) + " ";
+    if (!piece.wanted) {
+      if (!piece.now->is_stack()) result.push_back(where + "is mapped: " + piece.now->path);
+    } else if (!piece.now) {
+      result.push_back(where + "is not mapped: " + piece.wanted->path);
+    } else if (piece.now->prot != piece.wanted->prot) {
+      result.push_back(where + "has another protection");
+    } else if (piece.wanted->is_shared_anonymous() ? !piece.now->is_shared_anonymous() : !same_backing(*piece.now, *piece.wanted)) {
+      result.push_back(where + "is another mapping: " + piece.now->path + " instead of " + piece.wanted->path);
+    }
+  }
+  return result;
+}
+
+}  // namespace rollpoint::snapshot

@@ -1,0 +1,211 @@
+#include "snapshot/rollback.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "snapshot/layout.h"
+#include "snapshot/rollback_error.h"
+#include "tracee/remote_syscalls.h"
+
+namespace rollpoint::snapshot {
+
+using memory::kPageSize;
+using memory::PageWrite;
+using memory::Vma;
+using tracee::RemoteCall;
+using tracee::RemoteSyscalls;
+using tracee::ThreadState;
+using util::RangeSet;
+
+namespace {
+
+bool may_choose_tids(const tracee::Process& process) {
+  constexpr int kSysAdmin = 21, kCheckpointRestore = 40;
+  const auto effective = process.status_field("CapEff");
+  const uint64_t bits = effective.empty() ? 0 : std::stoull(effective, nullptr, 16);
+  return (bits >> kSysAdmin & 1) || (bits >> kCheckpointRestore & 1);
+}
+
+// Everything that can be known to stand in the way, before anything is changed.
+void check_feasible(EngineState& state, const Snapshot& target) {
+  auto refuse = [](std::string message) { throw RollbackError(std::move(message), true); };
+  for (auto& [tid, tracee] : state.process.tracees())
+    if (tracee->in_vfork) refuse("Thread " + std::to_string(tid) + " waits for a child process that has borrowed its memory (vfork). Try again in a moment.");
+  for (auto& [tid, thread] : target.threads)
+    if (!state.process.find(tid) && (tid == state.process.pid() || !may_choose_tids(state.process)))
+      refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
+  if (auto reasons = obstacles(tracked_maps(state.process), target.maps); !reasons.empty()) refuse(reasons.front());
+  if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
+}
+
+void restore_thread_list(EngineState& state, const Snapshot& target) {
+  std::vector<pid_t> extra;
+  for (auto& [tid, tracee] : state.process.tracees())
+    if (!target.threads.contains(tid)) extra.push_back(tid);
+  for (auto& [tid, thread] : target.threads)
+    if (auto* tracee = state.process.find(tid); tracee && tracee->parked()) tracee->set_state(ThreadState::kStopped);
+  for (auto& [tid, thread] : target.threads)
+    if (!state.process.find(tid)) recreate_thread(state.process, tid, thread);
+  for (pid_t tid : extra) {
+    auto& tracee = state.process.at(tid);
+    if (state.referenced(tid)) park(tracee);
+    else end_thread(state.process, tracee);
+  }
+}
+
+// Pages that the target lacks: back to nothing, or to their file.
+void drop_pages(EngineState& state, const Snapshot& target, const RangeSet& held_now) {
+  const RangeSet surplus = util::subtract(held_now, target.held);
+  if (surplus.empty()) return;
+  std::vector<RemoteCall> calls;
+  std::vector<PageWrite> zeros;
+  auto zero = [&](uint64_t start, uint64_t end) {
+    for (; start < end; start += kPageSize) zeros.push_back({memory::page_number(start), memory::PageStore::zero_page()});
+  };
+  for (const Vma& vma : target.maps) {
+    if (!surplus.overlaps(vma.range())) continue;
+    for (auto& range : util::intersect(surplus, RangeSet{vma.range()})) {
+      if (!vma.shared) calls.push_back({SYS_madvise, {range.start, range.bytes(), MADV_DONTNEED}});
+      else if (vma.is_shared_anonymous() || vma.is_memfd()) zero(range.start, range.end);
+    }
+  }
+  RemoteSyscalls(state.process).batch(calls);
+  for (auto& call : calls)
+    if (call.result < 0) zero(call.arguments[0], call.arguments[0] + call.arguments[1]);  // locked memory refuses
+  state.process.memory().write_pages(zeros);
+}
+
+// Read-only shared mappings cannot be written from outside: open them for the moment.
+void write_read_only_shared(EngineState& state, const Snapshot& target, std::vector<PageWrite>& refused) {
+  RemoteSyscalls remote(state.process);
+  for (const Vma& vma : target.maps) {
+    std::vector<PageWrite> part;
+    for (auto& write : refused)
+      if (vma.contains(memory::page_address(write.page))) part.push_back(write);
+    if (part.empty()) continue;
+    remote.require("mprotect", SYS_mprotect, vma.start, vma.bytes(), PROT_READ | PROT_WRITE);
+    const size_t failed = state.process.memory().write_pages(part);
+    remote.require("mprotect", SYS_mprotect, vma.start, vma.bytes(), static_cast<uint64_t>(vma.prot));
+    if (failed) throw util::SysError("write memory of " + vma.path, EFAULT);
+  }
+}
+
+std::vector<uint64_t> pages_to_write(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps, const RangeSet& held_now) {
+  auto written = state.tracker->collect(maps, held_now);
+  std::vector<uint64_t> pages = std::move(written.pages);
+  auto add_range = [&](const util::Range& range) {
+    for (uint64_t address = range.start; address < range.end; address += kPageSize) pages.push_back(memory::page_number(address));
+  };
+  for (auto& range : util::intersect(written.zero, target.held)) add_range(range);
+  for_each_difference(state.baseline->pages, target.pages, [&](uint64_t page, memory::PageId, memory::PageId) { pages.push_back(page); });
+  for (auto& range : util::subtract(target.held, held_now)) add_range(range);
+  std::sort(pages.begin(), pages.end());
+  pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
+  std::erase_if(pages, [&](uint64_t page) { return !target.held.contains(memory::page_address(page)); });
+  return pages;
+}
+
+uint64_t restore_memory(EngineState& state, const Snapshot& target) {
+  auto& memory = state.process.memory();
+  const auto maps = tracked_maps(state.process);
+  const RangeSet held_now = state.held_pages(maps);
+  const auto pages = pages_to_write(state, target, maps, held_now);
+  drop_pages(state, target, held_now);
+  const bool compare = !state.tracker->precise();
+  uint64_t count = 0;
+  for (size_t begin = 0; begin < pages.size(); begin += EngineState::kChunk) {
+    const auto chunk = std::span(pages).subspan(begin, std::min(EngineState::kChunk, pages.size() - begin));
+    std::byte* wanted = state.chunk_buffer(1);
+    state.content(target.pages, chunk, wanted);
+    std::vector<PageWrite> writes;
+    std::vector<bool> unreadable(chunk.size());
+    std::byte* now = compare ? state.chunk_buffer(0) : nullptr;
+    if (compare) memory.read_pages(chunk, now, [&](size_t index, uint64_t) { unreadable[index] = true; });
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      if (compare && !unreadable[i] && held_now.contains(memory::page_address(chunk[i])) && memcmp(now + i * kPageSize, wanted + i * kPageSize, kPageSize) == 0) continue;
+      writes.push_back({chunk[i], wanted + i * kPageSize});
+    }
+    count += writes.size();
+    std::vector<PageWrite> refused;
+    memory.write_pages(writes, [&](size_t index, uint64_t) { refused.push_back(writes[index]); });
+    if (!refused.empty()) write_read_only_shared(state, target, refused);
+  }
+  return count;
+}
+
+// The last remote calls may have run on another processor, which the kernel notes in the calling thread's rseq area.
+void restore_rseq_areas(EngineState& state, const Snapshot& target) {
+  std::vector<uint64_t> pages;
+  for (auto& [tid, thread] : target.threads) {
+    if (!thread.rseq || !thread.rseq->pointer) continue;
+    const auto range = page_range(*thread.rseq);
+    for (uint64_t address = range.start; address < range.end; address += kPageSize)
+      if (target.held.contains(address)) pages.push_back(memory::page_number(address));
+  }
+  std::sort(pages.begin(), pages.end());
+  pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
+  std::byte* wanted = state.chunk_buffer(1);
+  for (size_t begin = 0; begin < pages.size(); begin += EngineState::kChunk) {
+    const auto chunk = std::span(pages).subspan(begin, std::min(EngineState::kChunk, pages.size() - begin));
+    state.content(target.pages, chunk, wanted);
+    std::vector<PageWrite> writes;
+    for (size_t i = 0; i < chunk.size(); ++i) writes.push_back({chunk[i], wanted + i * kPageSize});
+    state.process.memory().write_pages(writes);
+  }
+}
+
+RollbackResult apply(EngineState& state, const Snapshot& target) {
+  RollbackResult result;
+  restore_thread_list(state, target);
+  restore_layout(state.process, target.maps, target.program_break);
+  for (auto& line : resources::restore_descriptors(state.process, target.descriptors)) result.warnings.push_back({"descriptor", line});
+  {
+    RemoteSyscalls remote(state.process);
+    resources::restore_signal_actions(remote, target.actions);
+  }
+  for (auto& [tid, saved] : target.threads) restore_kernel_state(state.process, state.process.at(tid), saved);
+  result.pages_written = restore_memory(state, target);
+  restore_rseq_areas(state, target);
+  // From here on no thread runs: a remote call would change memory again.
+  for (auto& [tid, saved] : target.threads) restore_registers(state.process.at(tid), saved);
+  state.tracker->arm(tracked_maps(state.process));
+  state.baseline.emplace(target.pages, target.held);
+  state.current = target.id;
+  state.moved = false;
+  result.tid = target.threads.contains(target.tid) ? target.tid : state.process.pid();
+  return result;
+}
+
+}  // namespace
+
+RollbackResult rollback(EngineState& state, SnapshotId id) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Snapshot& target = state.at(id);
+  check_feasible(state, target);
+  // Where the process has not run since a snapshot, that is the way back should this fail.
+  const std::optional<SnapshotId> refuge = state.moved ? std::nullopt : state.current;
+  try {
+    auto result = apply(state, target);
+    result.micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+    return result;
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    if (refuge && *refuge != id) {
+      try {
+        apply(state, state.at(*refuge));
+        throw RollbackError("The rollback to snapshot " + std::to_string(id) + " failed (" + what + "). The program is where it was before.", true);
+      } catch (const RollbackError&) {
+        throw;
+      } catch (const std::exception& second) {
+        throw RollbackError("The rollback failed (" + what + "), and so did the way back (" + second.what() + "). The program's state can no longer be trusted; end the session.", false);
+      }
+    }
+    throw RollbackError("The rollback failed half-way (" + what + "). The program's state can no longer be trusted; end the session.", false);
+  }
+}
+
+}  // namespace rollpoint::snapshot

@@ -1,0 +1,14 @@
+// Rollback: brings the stopped process back to a snapshot, in place; and the check that it is there.
+#pragma once
+
+#include "snapshot/engine_state.h"
+
+namespace rollpoint::snapshot {
+
+/// Throws RollbackError.
+RollbackResult rollback(EngineState& state, SnapshotId id);
+
+/// Reads the process anew and compares it with the snapshot. At most a few dozen differences.
+std::vector<Difference> verify(EngineState& state, const Snapshot& snapshot);
+
+}  // namespace rollpoint::snapshot

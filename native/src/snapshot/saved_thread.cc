@@ -1,0 +1,168 @@
+#include "snapshot/saved_thread.h"
+
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "tracee/remote_syscalls.h"
+#include "util/error.h"
+
+namespace rollpoint::snapshot {
+
+using tracee::Process;
+using tracee::RemoteCall;
+using tracee::RemoteSyscalls;
+using tracee::ThreadState;
+using tracee::Tracee;
+
+namespace {
+
+constexpr int kGetTidAddress = 40;  // PR_GET_TID_ADDRESS
+constexpr uint64_t kAllSignals = ~uint64_t{0};
+
+struct RobustListHead {  // struct robust_list_head
+  uint64_t next;
+  int64_t futex_offset;
+  uint64_t pending;
+};
+
+}  // namespace
+
+SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* before) {
+  SavedThread saved;
+  saved.registers = tracee.resumable_registers();
+  saved.xstate = tracee.xstate();
+  saved.signal_mask = tracee.signal_mask();
+  size_t size = 0;
+  void* head = nullptr;
+  if (syscall(SYS_get_robust_list, tracee.tid(), &head, &size) == 0) {
+    saved.robust_list = reinterpret_cast<uint64_t>(head);
+    saved.robust_list_size = size;
+  }
+  saved.rseq = tracee.rseq();
+  if (before && memcmp(&before->registers, &saved.registers, sizeof saved.registers) == 0) {
+    saved.clear_child_tid = before->clear_child_tid;
+    saved.alternate_stack = before->alternate_stack;
+    return saved;
+  }
+  RemoteSyscalls remote(process, tracee);
+  RemoteCall calls[] = {{SYS_prctl, {kGetTidAddress, remote.buffer()}}, {SYS_sigaltstack, {0, remote.buffer() + 64}}};
+  remote.batch(calls);
+  if (calls[0].result == 0) remote.get(&saved.clear_child_tid, sizeof saved.clear_child_tid);
+  if (calls[1].result == 0) remote.get(&saved.alternate_stack, sizeof saved.alternate_stack, 64);
+  return saved;
+}
+
+util::Range page_range(const tracee::RseqConfiguration& rseq) {
+  constexpr uint64_t kMask = 4095;
+  return {rseq.pointer & ~kMask, (rseq.pointer + rseq.size + kMask) & ~kMask};
+}
+
+void restore_kernel_state(Process& process, Tracee& tracee, const SavedThread& saved) {
+  RemoteSyscalls remote(process, tracee);
+  // Off any alternate stack first: sigaltstack refuses while the stack pointer lies on it.
+  auto aside = saved.registers;
+  aside.rsp = remote.buffer();
+  tracee.set_registers(aside);
+  remote.put(&saved.alternate_stack, sizeof saved.alternate_stack, 64);
+  RemoteCall calls[] = {{SYS_sigaltstack, {remote.buffer() + 64, remote.buffer() + 128}},
+                        {SYS_set_robust_list, {saved.robust_list, saved.robust_list_size}},
+                        {SYS_set_tid_address, {saved.clear_child_tid}}};
+  remote.batch(calls);
+}
+
+void restore_registers(Tracee& tracee, const SavedThread& saved) {
+  tracee.set_registers(saved.registers);
+  tracee.set_xstate(saved.xstate);
+  tracee.set_signal_mask(saved.signal_mask);
+  tracee.set_blocked_call(std::nullopt);
+  tracee.forget_stop();
+  tracee.set_state(ThreadState::kStopped);
+}
+
+std::vector<std::string> compare_thread(Tracee& tracee, const SavedThread& saved) {
+  std::vector<std::string> result;
+  const auto now = tracee.resumable_registers();
+  if (memcmp(&now, &saved.registers, sizeof now) != 0) result.push_back("registers");
+  if (tracee.xstate() != saved.xstate) result.push_back("xstate");
+  if (tracee.signal_mask() != saved.signal_mask) result.push_back("signalMask");
+  return result;
+}
+
+Tracee& recreate_thread(Process& process, pid_t tid, const SavedThread& saved) {
+  pid_t born = 0;
+  {
+    RemoteSyscalls remote(process);
+    clone_args arguments{};
+    arguments.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_CHILD_CLEARTID;
+    arguments.tls = saved.registers.fs_base;
+    arguments.child_tid = saved.clear_child_tid;
+    arguments.set_tid = remote.put(&tid, sizeof tid, 512);
+    arguments.set_tid_size = 1;
+    born = remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments);
+  }
+  auto& tracee = process.add(born);
+  tracee.note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
+  if (saved.rseq && saved.rseq->pointer) {
+    RemoteSyscalls remote(process, tracee);
+    remote.call(SYS_rseq, saved.rseq->pointer, saved.rseq->size, 0, saved.rseq->signature);
+  }
+  return tracee;
+}
+
+void park(Tracee& tracee) {
+  tracee.set_signal_mask(kAllSignals);
+  tracee.set_state(ThreadState::kParked);
+}
+
+void end_thread(Process& process, Tracee& tracee) {
+  const pid_t tid = tracee.tid();
+  RemoteSyscalls remote(process, tracee);
+  // Without these the kernel would write to, and wake, memory that is someone else's by now.
+  RemoteCall calls[] = {{SYS_set_tid_address, {0}}, {SYS_set_robust_list, {0, sizeof(RobustListHead)}}};
+  remote.batch(calls);
+  tracee.set_signal_mask(kAllSignals);
+  auto r = tracee.registers();
+  r.rip = RemoteSyscalls::spare_syscall(process);
+  r.rax = SYS_exit;
+  r.rdi = 0;
+  r.orig_rax = static_cast<uint64_t>(-1);
+  tracee.set_registers(r);
+  if (tracee.resume(PTRACE_CONT, 0)) {
+    for (;;) {
+      const int status = process.waiter().wait_for(tid);
+      if (WIFEXITED(status) || WIFSIGNALED(status)) break;
+      ptrace(PTRACE_CONT, tid, nullptr, nullptr);
+    }
+  }
+  process.remove(tid);
+}
+
+bool park_exiting_thread(Process& process, Tracee& tracee) {
+  void* head = nullptr;
+  size_t size = 0;
+  RobustListHead list{};
+  if (syscall(SYS_get_robust_list, tracee.tid(), &head, &size) == 0 && head &&
+      process.memory().read(reinterpret_cast<uint64_t>(head), &list, sizeof list) == sizeof list &&
+      (list.next != reinterpret_cast<uint64_t>(head) || list.pending))
+    return false;
+  RemoteSyscalls remote(process, tracee);
+  uint64_t clear_child_tid = 0;
+  if (remote.call(SYS_prctl, kGetTidAddress, remote.buffer()) != 0) return false;
+  remote.get(&clear_child_tid, sizeof clear_child_tid);
+  if (clear_child_tid) {
+    const uint32_t zero = 0;
+    process.memory().write(clear_child_tid, &zero, sizeof zero);
+    remote.call(SYS_futex, clear_child_tid, FUTEX_WAKE, 1);
+  }
+  park(tracee);
+  return true;
+}
+
+}  // namespace rollpoint::snapshot

@@ -1,0 +1,49 @@
+// What a snapshot keeps of one thread, how it is read and put back.
+// Knows nothing of memory contents; who is parked or born is decided elsewhere.
+#pragma once
+
+#include <signal.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tracee/process.h"
+#include "util/range_set.h"
+
+namespace rollpoint::snapshot {
+
+struct SavedThread {
+  arch::GeneralRegisters registers;  // resumable: an interrupted call is issued again
+  std::vector<std::byte> xstate;     // NT_X86_XSTATE
+  uint64_t signal_mask = 0;
+  uint64_t robust_list = 0, robust_list_size = 0;
+  std::optional<tracee::RseqConfiguration> rseq;
+  uint64_t clear_child_tid = 0;
+  stack_t alternate_stack{};
+};
+
+/// The pages that hold a thread's rseq area.
+util::Range page_range(const tracee::RseqConfiguration& rseq);
+
+/// `before`: the same thread in the parent snapshot; where it has not run since, remote calls are spared.
+SavedThread save_thread(tracee::Process& process, tracee::Tracee& tracee, const SavedThread* before);
+/// What only the kernel keeps of a thread, by remote calls of its own.
+void restore_kernel_state(tracee::Process& process, tracee::Tracee& tracee, const SavedThread& saved);
+/// Registers and mask; the last step. The thread stands in a signal-delivery or interrupt stop.
+void restore_registers(tracee::Tracee& tracee, const SavedThread& saved);
+/// What differs between the live thread and `saved`; empty when nothing does.
+std::vector<std::string> compare_thread(tracee::Tracee& tracee, const SavedThread& saved);
+
+/// Makes a thread anew with its old id; needs CAP_CHECKPOINT_RESTORE. Throws SysError.
+tracee::Tracee& recreate_thread(tracee::Process& process, pid_t tid, const SavedThread& saved);
+/// Ends a thread for good, unseen by the program.
+void end_thread(tracee::Process& process, tracee::Tracee& tracee);
+/// Does for a thread at its exit what the kernel would do for its joiner, and leaves it stopped.
+/// False when it must really end (it dies holding robust mutexes).
+bool park_exiting_thread(tracee::Process& process, tracee::Tracee& tracee);
+/// No signal of the process may be given to a parked thread.
+void park(tracee::Tracee& tracee);
+
+}  // namespace rollpoint::snapshot

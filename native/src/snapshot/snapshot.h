@@ -1,0 +1,39 @@
+// One captured state of the process. Data only: it does not know the process it came from.
+#pragma once
+
+#include <sys/user.h>
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "memory/maps.h"
+#include "memory/page_table.h"
+#include "resources/descriptors.h"
+#include "resources/signal_actions.h"
+#include "snapshot/saved_thread.h"
+#include "snapshot/types.h"
+#include "util/range_set.h"
+
+namespace rollpoint::snapshot {
+
+struct Snapshot {
+  explicit Snapshot(memory::PageTable table) : pages(std::move(table)) {}
+
+  SnapshotId id = 0;
+  std::optional<SnapshotId> parent;
+  pid_t tid = 0;
+  std::vector<memory::Vma> maps;  // without special mappings and our own
+  uint64_t program_break = 0;
+  /// Addresses of pages that hold content of the process's own. What lies outside reads as zero, or as the file.
+  util::RangeSet held;
+  /// Content of held pages; kInBase: in the twin.
+  memory::PageTable pages;
+  std::map<pid_t, SavedThread> threads;
+  resources::SignalActions actions;
+  resources::DescriptorTable descriptors;
+  bool exact = true;
+  std::vector<Warning> warnings;
+};
+
+}  // namespace rollpoint::snapshot

@@ -1,0 +1,37 @@
+// The frozen twin: a copy-on-write clone of the debuggee that never runs. It keeps the pages of the first snapshot
+// for the price of a fork. Its pages are read with pread, which leaves them shared.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "memory/pagemap.h"
+#include "memory/remote_memory.h"
+#include "tracee/process.h"
+
+namespace rollpoint::snapshot {
+
+class Twin {
+ public:
+  /// Throws SysError (ENOMEM, EAGAIN: no room for another process).
+  static std::unique_ptr<Twin> freeze(tracee::Process& process);
+  ~Twin();
+  Twin(const Twin&) = delete;
+
+  pid_t pid() const { return pid_; }
+  bool alive() const;
+  /// 4096 bytes each. Throws CodedError when the twin is gone.
+  void read_pages(std::span<const uint64_t> page_numbers, std::byte* out);
+  /// Ends it. Where the debuggee is its parent, that must reap it, unseen by the program: needs a stopped process.
+  void end(tracee::Process* stopped);
+
+ private:
+  Twin(pid_t pid, bool child_of_debuggee) : pid_(pid), child_of_debuggee_(child_of_debuggee), memory_(pid, memory::RemoteMemory::Access::kMemFile) {}
+
+  pid_t pid_;
+  bool child_of_debuggee_;
+  bool ended_ = false;
+  memory::RemoteMemory memory_;
+};
+
+}  // namespace rollpoint::snapshot

@@ -1,0 +1,99 @@
+// The full check: every thread, the layout, every byte, the descriptors, read anew from the process.
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "snapshot/layout.h"
+#include "snapshot/rollback.h"
+
+namespace rollpoint::snapshot {
+
+using memory::kPageSize;
+
+namespace {
+
+constexpr size_t kMostTold = 32;
+
+class Findings {
+ public:
+  bool full() const { return found_.size() >= kMostTold; }
+  void add(const char* what, std::string message) {
+    if (!full()) found_.push_back({what, std::move(message)});
+  }
+  std::vector<Difference> take() { return std::move(found_); }
+
+ private:
+  std::vector<Difference> found_;
+};
+
+std::string page_text(uint64_t page) {
+  char text[32];
+  snprintf(text, sizeof text, "page %lx", memory::page_address(page));
+  return text;
+}
+
+void compare_threads(EngineState& state, const Snapshot& snapshot, Findings& findings) {
+  for (auto& [tid, tracee] : state.process.tracees())
+    if (!tracee->parked() && !snapshot.threads.contains(tid)) findings.add("threads", "thread " + std::to_string(tid) + " should not be there");
+  for (auto& [tid, saved] : snapshot.threads) {
+    auto* tracee = state.process.find(tid);
+    if (!tracee || tracee->parked()) {
+      findings.add("threads", "thread " + std::to_string(tid) + " is missing");
+      continue;
+    }
+    for (auto& what : compare_thread(*tracee, saved)) findings.add(what.c_str(), "of thread " + std::to_string(tid));
+  }
+}
+
+// The kernel writes its words of rseq(2) whenever a thread comes back from it on another processor: they are not the program's.
+void blank_rseq(const Snapshot& snapshot, uint64_t page, std::byte* content) {
+  const uint64_t start = memory::page_address(page);
+  for (auto& [tid, thread] : snapshot.threads) {
+    if (!thread.rseq || thread.rseq->pointer < start || thread.rseq->pointer >= start + kPageSize) continue;
+    const uint64_t offset = thread.rseq->pointer - start;
+    memset(content + offset, 0, std::min<uint64_t>(thread.rseq->size, kPageSize - offset));
+  }
+}
+
+void compare_memory(EngineState& state, const Snapshot& snapshot, Findings& findings) {
+  std::vector<uint64_t> pages;
+  for (auto& range : snapshot.held)
+    for (uint64_t address = range.start; address < range.end; address += kPageSize) pages.push_back(memory::page_number(address));
+  std::byte* now = state.chunk_buffer(0);
+  std::byte* wanted = state.chunk_buffer(1);
+  for (size_t begin = 0; begin < pages.size() && !findings.full(); begin += EngineState::kChunk) {
+    const auto chunk = std::span(pages).subspan(begin, std::min(EngineState::kChunk, pages.size() - begin));
+    state.process.memory().read_pages(chunk, now, [&](size_t, uint64_t page) { findings.add("memory", page_text(page) + " cannot be read"); });
+    state.content(snapshot.pages, chunk, wanted);
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      if (memcmp(now + i * kPageSize, wanted + i * kPageSize, kPageSize) == 0) continue;
+      blank_rseq(snapshot, chunk[i], now + i * kPageSize);
+      blank_rseq(snapshot, chunk[i], wanted + i * kPageSize);
+      if (memcmp(now + i * kPageSize, wanted + i * kPageSize, kPageSize) != 0) findings.add("memory", page_text(chunk[i]) + " differs");
+    }
+  }
+  // What the snapshot does not hold must read as zero, or as the file.
+  for (const auto& vma : snapshot.maps) {
+    if (vma.shared || vma.is_file()) continue;
+    const auto surplus = util::subtract(state.pagemap->present_ranges(vma.range()), snapshot.held);
+    for (auto& range : surplus) {
+      for (uint64_t address = range.start; address < range.end && !findings.full(); address += kPageSize) {
+        state.process.memory().read(address, now, kPageSize);
+        if (memcmp(now, memory::PageStore::zero_page(), kPageSize) != 0) findings.add("memory", page_text(memory::page_number(address)) + " should be empty");
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Difference> verify(EngineState& state, const Snapshot& snapshot) {
+  Findings findings;
+  compare_threads(state, snapshot, findings);
+  for (auto& line : compare_layout(tracked_maps(state.process), snapshot.maps)) findings.add("layout", line);
+  compare_memory(state, snapshot, findings);
+  for (auto& line : resources::compare_descriptors(state.process, snapshot.descriptors)) findings.add("descriptors", line);
+  return findings.take();
+}
+
+}  // namespace rollpoint::snapshot
