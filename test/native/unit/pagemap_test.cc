@@ -1,7 +1,10 @@
 // Pagemap: what this process did to its pages, by PAGEMAP_SCAN and by the classic entries, which must agree.
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,6 +117,40 @@ void shared_pages_are_never_private() {
   close(fd);
 }
 
+void marks_left_by_write_protection_are_no_pages() {
+  // Where the kernel refuses userfaultfd nobody can leave such marks.
+  const int fd = static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | 1 /* UFFD_USER_MODE_ONLY */));
+  uffdio_api api{};
+  api.api = UFFD_API;
+  api.features = uint64_t{1} << 15 | uint64_t{1} << 13;  // WP_ASYNC, WP_UNPOPULATED
+  if (fd < 0 || ioctl(fd, UFFDIO_API, &api) != 0) return;
+  Both pagemap;
+  const int file = temporary_file(16);
+  Area area(16, MAP_PRIVATE, file);
+  uffdio_register region{};
+  region.range.start = area.start();
+  region.range.len = 16 * kPageSize;
+  region.mode = UFFDIO_REGISTER_MODE_WP;
+  CHECK(ioctl(fd, UFFDIO_REGISTER, &region) == 0);
+  const auto prepare = [&] {
+    for (size_t page : {0, 1, 2, 9}) area.write(page);
+    for (size_t page : {3, 4}) area.read(page);
+    ScanRequest arm{.start = area.range().start, .end = area.range().end, .flags = kScanWpMatching};
+    arm.category_mask = arm.return_mask = kPageWritten;
+    arm.category_anyof_mask = kPagePresent | kPageSwapped;
+    if (pagemap.best.has_scan()) pagemap.best.scan(arm, [](uint64_t, uint64_t, uint64_t) {});
+    area.drop(1);
+    area.drop(3);
+  };
+  for (Pagemap* asked : {&pagemap.best, &pagemap.classic}) {
+    prepare();
+    CHECK(asked->present_private_ranges(area.range()) == area.set({{0, 1}, {2, 3}, {9, 10}}));
+  }
+  CHECK(area.address[kPageSize + 7] == std::byte{'f'});
+  close(fd);
+  close(file);
+}
+
 void random_pages_match_a_model() {
   Both pagemap;
   constexpr size_t kPages = 20000;  // more ranges and entries than one buffer holds
@@ -192,6 +229,7 @@ int main() {
       {"pagemap: ranges are cut to what was asked", ranges_are_cut_to_what_was_asked},
       {"pagemap: private file pages count once written", private_file_pages_count_once_written},
       {"pagemap: shared pages are never private", shared_pages_are_never_private},
+      {"pagemap: marks left by write protection are no pages", marks_left_by_write_protection_are_no_pages},
       {"pagemap: random pages match a model", random_pages_match_a_model},
       {"pagemap: more ranges than the buffer holds", more_ranges_than_the_buffer_holds},
       {"pagemap: entries and mistakes", entries_and_mistakes},
