@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { checkout } from '../host/location.mjs';
 import { openWorkbench } from './workbench.mjs';
 
-const mark = 'a breakpoint here';
+const mark = 'break here';
 const lines = readFileSync(path.join(checkout, 'test/sample/warehouse.cpp'), 'utf8').split('\n');
 const markLine = lines.findIndex((line) => line.includes(mark)) + 1;
 

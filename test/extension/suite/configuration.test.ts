@@ -29,7 +29,7 @@ describe('a launch configuration', () => {
 
   describe('that can work', () => {
     const stops = watchStops();
-    before(() => setBreakpoint('a breakpoint here'));
+    before(() => setBreakpoint('break here'));
     afterEach(endSession);
     after(() => {
       stops.dispose();

@@ -27,7 +27,7 @@ import {
   watchStops,
 } from './support';
 
-const mark = 'a breakpoint here';
+const mark = 'break here';
 const run = <T>(command: string, ...args: unknown[]): Thenable<T> => vscode.commands.executeCommand<T>(command, ...args);
 
 describe('a session', function () {
@@ -167,7 +167,7 @@ describe('a session', function () {
 
   it('runs to its end from a snapshot', async () => {
     vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
-    setBreakpoint('and one here');
+    setBreakpoint('in the evening');
     await goOn();
     expect(await evaluate(stop, 'missing')).to.equal('10');
   });
