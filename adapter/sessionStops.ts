@@ -1,7 +1,7 @@
 // What follows a stop: the snapshot first, then the `stopped` event; and restores, which end in a stop of their own.
 // Must not know requests, or how gdb and the snapshots do their part.
 import { messageOf, UserError } from './errors';
-import type { MiStopped } from './gdb/mi';
+import type { MiBreakpoint, MiFrame, MiStopped } from './gdb/mi';
 import { sourceOf } from './gdb/stack';
 import { type ExceptionReport, isRestoreMarker, programEnd, stopReport, type StopReport } from './gdb/stopReason';
 import type { SnapshotId, SnapshotLocation } from './protocol';
@@ -68,11 +68,23 @@ export class SessionStops implements Restorer, Whereabouts {
     setImmediate(() => this.run.client.send(stopped));
   }
 
-  /** The debuggee stands at its start. */
+  /** From the start of the debuggee to `main`; without one the first instruction is as far as it gets. */
   async entry(): Promise<void> {
-    const { gdb } = this.run;
-    const frame = await gdb.command<{ frame: MiStopped['frame'] }>('-stack-info-frame').catch(() => undefined);
-    await this.announce({ reason: 'entry', threadId: this.threadId, frame: frame?.frame });
+    const { gdb, execution } = this.run;
+    const main = await gdb.command<{ bkpt: MiBreakpoint }>('-break-insert main').catch(() => undefined);
+    if (!main) {
+      const { frame } = await gdb.command<{ frame?: MiFrame }>('-stack-info-frame').catch(() => ({ frame: undefined }));
+      await this.announce({ reason: 'entry', threadId: this.threadId, frame });
+      return;
+    }
+    const { number } = main.bkpt;
+    let record = await execution.resumeTo('-exec-continue');
+    // In Rust there are two: the one that the C library calls has no source.
+    while (record.bkptno === number && !record.frame?.fullname && (main.bkpt.locations?.length ?? 1) > 1) {
+      record = await execution.resumeTo('-exec-continue');
+    }
+    await gdb.command(`-break-delete ${number}`);
+    this.handle(record, false, record.bkptno === number ? 'entry' : undefined);
   }
 
   async here(): Promise<{ threadId: number; tid: number; location: SnapshotLocation | null }> {

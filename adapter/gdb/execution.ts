@@ -19,6 +19,8 @@ export interface ExecutionListener {
   held(record: MiStopped): Promise<void>;
 }
 
+const askAgainMillis = 300;
+
 export class Execution {
   private state: RunState = 'notStarted';
   private pauseRequested = false;
@@ -26,6 +28,7 @@ export class Execution {
   /** Set while work of ours holds the debuggee; its stop is not the user's. */
   private waiting: ((record: MiStopped) => void) | undefined;
   private work: Promise<unknown> = Promise.resolve();
+  private asking: NodeJS.Timeout | undefined;
   private step: Step | undefined;
   private intercept: ((record: MiStopped) => void) | undefined;
 
@@ -48,6 +51,7 @@ export class Execution {
   }
 
   end(): void {
+    clearInterval(this.asking);
     this.state = 'ended';
     const { waiting, intercept } = this;
     this.waiting = this.intercept = undefined;
@@ -186,8 +190,20 @@ export class Execution {
     }
   }
 
-  private interrupt(): Promise<unknown> {
-    return this.gdb.command('-exec-interrupt --all');
+  /**
+   * gdb forgets a request that meets a stop of its own, such as that of a library being loaded, and lets the debuggee
+   * run on: so it is asked again until the debuggee stands.
+   */
+  private async interrupt(): Promise<void> {
+    await this.gdb.command('-exec-interrupt --all');
+    clearInterval(this.asking);
+    this.asking = setInterval(() => {
+      if (this.state === 'running' && this.gdb.alive) {
+        this.gdb.command('-exec-interrupt --all').catch(() => undefined);
+      } else {
+        clearInterval(this.asking);
+      }
+    }, askAgainMillis);
   }
 
   /** gdb reported `*running`: also for what was typed at its prompt. */
@@ -200,6 +216,7 @@ export class Execution {
   }
 
   onStopped(record: MiStopped): void {
+    clearInterval(this.asking);
     if (this.state === 'notStarted' || this.state === 'ended') {
       return;
     }

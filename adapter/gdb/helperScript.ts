@@ -5,7 +5,7 @@
 export const loggedLinePrefix = '\u0001rollpoint-log ';
 
 export const helperScript = `
-import gdb, itertools, json
+import gdb, itertools, json, re
 
 class RollpointBreakpoints(gdb.Function):
     """$_rollpoint_hit(N): whether the breakpoint N is to stop now."""
@@ -103,12 +103,52 @@ def rollpoint_children(value, start, end):
         return []
     return itertools.islice(printer.children(), start, end)
 
+class RollpointRustEnum:
+    """A Rust enum with data: the fields of the variant that it holds, where gdb alone lists them all."""
+    def __init__(self, value, variant):
+        self.value, self.name = value[variant], variant.name
+
+    def fields(self):
+        return [f for f in self.value.type.fields() if not f.artificial]
+
+    def to_string(self):
+        return self.name
+
+    def children(self):
+        for field in self.fields():
+            yield field.name.removeprefix("__"), self.value[field]
+
+    def summary(self):
+        parts = [(f.name, self.value[f].format_string(max_elements=16, max_depth=2)) for f in self.fields()]
+        if not parts:
+            return self.name
+        if all(name.startswith("__") for name, _ in parts):
+            return "%s(%s)" % (self.name, ", ".join(text for _, text in parts))
+        return "%s {%s}" % (self.name, ", ".join("%s: %s" % part for part in parts))
+
+def rollpoint_rust_enum(value):
+    if value.type.code not in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION):
+        return None
+    # gdb resolves the type of such a value to the discriminant, without a name, and the one variant.
+    fields = value.type.fields()
+    if len(fields) == 2 and fields[0].name is None and fields[0].artificial and fields[1].name:
+        return RollpointRustEnum(value, fields[1])
+    return None
+
+rollpoint_rust_enum.__name__ = "rollpoint-rust-enum"
+gdb.pretty_printers.append(rollpoint_rust_enum)
+
 def rollpoint_summary(value):
     """One line on a value that has children; None where gdb's own text is as good."""
     try:
         if not isinstance(value, gdb.Value):
             return str(value)
         printer = gdb.default_visualizer(value)
+        if hasattr(printer, "summary"):
+            return printer.summary()
+        hint = getattr(printer, "display_hint", lambda: None)()
+        if printer is not None and hasattr(printer, "children") and hint not in ("array", "map"):
+            return value.format_string(max_elements=16, max_depth=2)
         if printer is not None and hasattr(printer, "to_string"):
             text = printer.to_string()
             if isinstance(text, gdb.Value):
@@ -117,9 +157,14 @@ def rollpoint_summary(value):
                 text = text.value().format_string()
             if text is not None:
                 text = str(text)
-                if getattr(printer, "display_hint", lambda: None)() == "string" and not text.endswith('"'):
+                if hint == "string" and not text.endswith('"'):
                     text = json.dumps(text, ensure_ascii=False)
-                return text if hasattr(printer, "children") else None
+                if not hasattr(printer, "children"):
+                    return None
+                # What tells no count, such as a list, shows its first elements instead.
+                if re.search("(of length|with|size=) ?[0-9]", text):
+                    return text
+                return value.format_string(max_elements=16, max_depth=2)
         if value.type.strip_typedefs().code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY):
             return value.format_string(max_elements=16, max_depth=2)
         return None

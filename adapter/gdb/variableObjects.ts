@@ -47,7 +47,13 @@ export class VariableObjects {
   /** Throws GdbError in gdb's words. */
   async create(expression: string, frame: FrameContext | undefined): Promise<VariableObject> {
     const name = `rp${this.next++}`;
-    const made = await this.gdb.command<MiVarObject>(`-var-create${inFrame(frame)} ${name} * ${quote(expression)}`);
+    const made = await this.gdb
+      .command<MiVarObject>(`-var-create${inFrame(frame)} ${name} * ${quote(expression)}`)
+      // "unable to create variable object" says nothing: evaluation alone says why.
+      .catch(async (error: unknown) => {
+        await this.gdb.command(`-data-evaluate-expression${inFrame(frame)} ${quote(expression)}`);
+        throw error;
+      });
     this.roots.push(name);
     return toObject({ ...made, name });
   }

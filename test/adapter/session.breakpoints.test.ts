@@ -183,7 +183,7 @@ describe('breakpoints', () => {
     expect(thrown).to.deep.include({ reason: 'exception', description: 'C++ exception thrown' });
     const info = await client.request<DebugProtocol.ExceptionInfoResponse['body']>('exceptionInfo', { threadId: thrown.threadId });
     expect(info).to.deep.include({ exceptionId: 'C++ exception thrown', breakMode: 'always' });
-    expect(info.description).to.contain('std::runtime_error');
+    expect(info.description).to.equal('std::runtime_error: "thrown on purpose"');
     await client.request('continue', { threadId: thrown.threadId });
     expect(await client.stopped()).to.deep.include({ reason: 'exception', description: 'C++ exception caught' });
   });
@@ -215,7 +215,6 @@ describe('breakpoints', () => {
   it('sets and clears breakpoints while the program runs, without a stop that the user sees', async () => {
     const { client, debuggee: target } = await sessions.launch('playground', ['spin']);
     await client.configurationDone();
-    await client.event('thread', (body: { threadId: number }) => body.threadId === 2);
     for (let round = 0; round < 3; round++) {
       const [set] = await client.setBreakpoints(target.source, [{ line: target.line('@spin') }]);
       expect(set).to.deep.include({ verified: true });

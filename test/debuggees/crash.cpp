@@ -1,4 +1,6 @@
-// A thread writes through a null pointer: stops with SIGSEGV at @crash while main waits to join it.
+// A thread writes through a null pointer: stops with SIGSEGV in walk while main waits to join it.
+#include <sys/resource.h>
+
 #include <cstdio>
 #include <thread>
 
@@ -15,6 +17,8 @@ static void walk(Node* node, int steps) {
 }
 
 int main() {
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
   Node second{nullptr, 2};
   Node first{&second, 1};
   std::puts("before the crash"); // @before
