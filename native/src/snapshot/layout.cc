@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -94,6 +95,12 @@ class RemoteFiles {
   std::map<std::string, uint64_t> open_;
 };
 
+// A write through /proc/PID/mem below the stack extends it down to there (mm/memory.c, __access_remote_vm).
+void grow_stack(tracee::Process& process, uint64_t lowest) {
+  const char zero = 0;
+  if (pwrite(process.memory().fd(), &zero, 1, static_cast<off_t>(lowest)) != 1) throw util::SysError("grow the stack", errno);
+}
+
 }  // namespace
 
 std::vector<Vma> tracked_maps(const tracee::Process& process) {
@@ -139,6 +146,7 @@ void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, ui
   const auto now = tracked_maps(process);
   const auto plan = pieces(now, wanted);
   std::vector<RemoteCall> unmap, rest;
+  std::optional<uint64_t> grown_stack;
   RemoteFiles files(remote);
   for (auto& piece : plan) {
     const uint64_t size = piece.end - piece.start;
@@ -152,6 +160,10 @@ void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, ui
       if (piece.now->prot != vma.prot) rest.push_back({SYS_mprotect, {piece.start, size, protection}});
       continue;
     }
+    if (vma.is_stack() && !piece.now) {
+      grown_stack = piece.start;
+      continue;
+    }
     if (!vma.is_file() || vma.is_shared_anonymous()) {
       const uint64_t flags = (vma.shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
       rest.push_back({SYS_mmap, {piece.start, size, protection, flags, ~uint64_t{0}, 0}});
@@ -162,13 +174,15 @@ void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, ui
   }
   // Unmap first: a mapping made over a growing stack can leave the guard gap in place (mmap(2)).
   for (auto* calls : {&unmap, &rest}) {
+    // Grown as the program itself grows it: a mapping of ours below it would not grow on with it.
+    if (calls == &rest && grown_stack) grow_stack(process, *grown_stack);
     if (calls->empty()) continue;
     remote.batch(*calls);
     for (auto& call : *calls)
       if (call.result < 0 && call.result >= -4095)
         throw util::SysError("restore the layout at " + range_text(call.arguments[0], call.arguments[0] + call.arguments[1]), static_cast<int>(-call.result));
   }
-  if (unmap.empty() && rest.empty()) return;
+  if (unmap.empty() && rest.empty() && !grown_stack) return;
   if (const auto differences = compare_layout(tracked_maps(process), wanted); !differences.empty())
     throw util::CodedError(util::kUnsupported, "The layout could not be put back: " + differences.front());
 }

@@ -52,7 +52,7 @@ void restore_thread_list(EngineState& state, const Snapshot& target) {
     if (!state.process.find(tid)) recreate_thread(state.process, tid, thread);
   for (pid_t tid : extra) {
     auto& tracee = state.process.at(tid);
-    if (state.referenced(tid)) park(tracee);
+    if (state.referenced(tid)) park(state.process, tracee);
     else end_thread(state.process, tracee);
   }
 }
@@ -94,13 +94,14 @@ void write_read_only_shared(EngineState& state, const Snapshot& target, std::vec
   }
 }
 
-std::vector<uint64_t> pages_to_write(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps, const RangeSet& held_now) {
-  auto written = state.tracker->collect(maps, held_now);
+std::vector<uint64_t> pages_to_write(EngineState& state, const Snapshot& target, Written& written, const RangeSet& held_now) {
   std::vector<uint64_t> pages = std::move(written.pages);
   auto add_range = [&](const util::Range& range) {
     for (uint64_t address = range.start; address < range.end; address += kPageSize) pages.push_back(memory::page_number(address));
   };
   for (auto& range : util::intersect(written.zero, target.held)) add_range(range);
+  if (!state.tracker->precise())
+    for (auto& range : util::intersect(held_now, target.held)) add_range(range);
   for_each_difference(state.baseline->pages, target.pages, [&](uint64_t page, memory::PageId, memory::PageId) { pages.push_back(page); });
   for (auto& range : util::subtract(target.held, held_now)) add_range(range);
   std::sort(pages.begin(), pages.end());
@@ -112,8 +113,9 @@ std::vector<uint64_t> pages_to_write(EngineState& state, const Snapshot& target,
 uint64_t restore_memory(EngineState& state, const Snapshot& target) {
   auto& memory = state.process.memory();
   const auto maps = tracked_maps(state.process);
-  const RangeSet held_now = state.held_pages(maps);
-  const auto pages = pages_to_write(state, target, maps, held_now);
+  auto written = state.collect(maps, DirtyTracker::Then::kKeep);
+  const RangeSet held_now = state.held_pages(maps, &written);
+  const auto pages = pages_to_write(state, target, written, held_now);
   drop_pages(state, target, held_now);
   const bool compare = !state.tracker->precise();
   uint64_t count = 0;
@@ -173,6 +175,7 @@ RollbackResult apply(EngineState& state, const Snapshot& target) {
   // From here on no thread runs: a remote call would change memory again.
   for (auto& [tid, saved] : target.threads) restore_registers(state.process.at(tid), saved);
   state.tracker->arm(tracked_maps(state.process));
+  state.carried.clear();
   state.baseline.emplace(target.pages, target.held);
   state.current = target.id;
   state.moved = false;

@@ -32,6 +32,15 @@ struct RobustListHead {  // struct robust_list_head
   uint64_t pending;
 };
 
+// Registers or unregisters until the kernel has what `wanted` says. Writes to the areas: before memory is restored.
+void restore_rseq(RemoteSyscalls& remote, Tracee& tracee, const tracee::RseqConfiguration& wanted) {
+  constexpr uint64_t kUnregister = 1;  // RSEQ_FLAG_UNREGISTER
+  const auto now = tracee.rseq();
+  if (!now || now->pointer == wanted.pointer) return;
+  if (now->pointer) remote.call(SYS_rseq, now->pointer, now->size, kUnregister, now->signature);
+  if (wanted.pointer) remote.call(SYS_rseq, wanted.pointer, wanted.size, 0, wanted.signature);
+}
+
 }  // namespace
 
 SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* before) {
@@ -75,6 +84,7 @@ void restore_kernel_state(Process& process, Tracee& tracee, const SavedThread& s
                         {SYS_set_robust_list, {saved.robust_list, saved.robust_list_size}},
                         {SYS_set_tid_address, {saved.clear_child_tid}}};
   remote.batch(calls);
+  restore_rseq(remote, tracee, saved.rseq.value_or(tracee::RseqConfiguration{}));
 }
 
 void restore_registers(Tracee& tracee, const SavedThread& saved) {
@@ -109,14 +119,16 @@ Tracee& recreate_thread(Process& process, pid_t tid, const SavedThread& saved) {
   }
   auto& tracee = process.add(born);
   tracee.note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
-  if (saved.rseq && saved.rseq->pointer) {
-    RemoteSyscalls remote(process, tracee);
-    remote.call(SYS_rseq, saved.rseq->pointer, saved.rseq->size, 0, saved.rseq->signature);
-  }
   return tracee;
 }
 
-void park(Tracee& tracee) {
+void park(Process& process, Tracee& tracee) {
+  {
+    // While its area is still mapped: registered, the kernel would write there whenever the thread runs again, and kill
+    // the process where it cannot (rseq(2)).
+    RemoteSyscalls remote(process, tracee);
+    restore_rseq(remote, tracee, {});
+  }
   tracee.set_signal_mask(kAllSignals);
   tracee.set_state(ThreadState::kParked);
 }
@@ -161,7 +173,7 @@ bool park_exiting_thread(Process& process, Tracee& tracee) {
     process.memory().write(clear_child_tid, &zero, sizeof zero);
     remote.call(SYS_futex, clear_child_tid, FUTEX_WAKE, 1);
   }
-  park(tracee);
+  park(process, tracee);
   return true;
 }
 

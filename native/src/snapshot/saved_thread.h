@@ -44,6 +44,6 @@ void end_thread(tracee::Process& process, tracee::Tracee& tracee);
 /// False when it must really end (it dies holding robust mutexes).
 bool park_exiting_thread(tracee::Process& process, tracee::Tracee& tracee);
 /// No signal of the process may be given to a parked thread.
-void park(tracee::Tracee& tracee);
+void park(tracee::Process& process, tracee::Tracee& tracee);
 
 }  // namespace rollpoint::snapshot
