@@ -1,5 +1,7 @@
 // Packets about the process as a whole: ?, !, vRun, vAttach, vKill, k, D, R.
 // What it is started with stands in the settings; how it is done is the target's.
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Client, Handler, HandlerTable } from './client';
 import { hexToText, parseHex, PacketError } from './encoding';
 import { stopReply } from './stopReply';
@@ -19,9 +21,15 @@ export function runOptions(settings: Client['settings'], program: string, args: 
   };
 }
 
+/** A file below our working directory is meant before one on PATH, as with gdbserver. */
+function absolute(program: string | null): string | null {
+  return program !== null && statSync(program, { throwIfNoEntry: false })?.isFile() ? resolve(program) : program;
+}
+
 /** Starts the program of the settings and says so as gdbserver does. */
 export async function startProgram(client: Pick<Client, 'target' | 'settings' | 'log'>): Promise<TargetStop> {
-  const { program, args } = client.settings;
+  const { args } = client.settings;
+  const program = absolute(client.settings.program);
   if (program === null) throw new PacketError('No program to debug');
   const stop = await client.target.run(runOptions(client.settings, program, args));
   client.log.notice(`Process ${program} created; pid = ${stop.pid}`);

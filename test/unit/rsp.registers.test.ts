@@ -1,5 +1,6 @@
 // The register set and the target description: what lies where, and that gdb can add it all up.
 import { expect } from 'chai';
+import { processListXml } from '../../adapter/rsp/processList';
 import { getRegister, packRegisters, registerSet, setRegister, unpackRegisters, type RegisterSpec } from '../../adapter/rsp/registers';
 import type { RegisterFeatures, ThreadRegisters } from '../../adapter/rsp/target';
 import { escapeXml, targetXml } from '../../adapter/rsp/targetXml';
@@ -131,5 +132,13 @@ describe('the target description', () => {
 
   it('escapes names of threads', () => {
     expect(escapeXml('a<b>&"c\x01')).to.equal('a&lt;b&gt;&amp;&quot;c?');
+  });
+});
+
+describe('the process list', () => {
+  it('names every process with its user and command', async () => {
+    const xml = await processListXml('processes');
+    expect(xml).to.include(`<item><column name="pid">${process.pid}</column><column name="user">`);
+    expect(await processListXml('')).to.include('<column name="Type">processes</column>');
   });
 });
