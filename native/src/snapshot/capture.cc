@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -79,30 +80,39 @@ void copy_pages(EngineState& state, Snapshot& snapshot, std::span<const uint64_t
   }
 }
 
+void append_pages(std::vector<uint64_t>& pages, const RangeSet& ranges) {
+  for (auto& range : ranges)
+    for (uint64_t address = range.start; address < range.end; address += kPageSize) pages.push_back(memory::page_number(address));
+}
+
 void capture_memory(EngineState& state, Snapshot& snapshot, bool first) {
-  snapshot.held = state.held_pages(snapshot.maps);
   if (first) {
+    snapshot.held = state.held_pages(snapshot.maps, nullptr);
     copy_pages(state, snapshot, pages_missing_in_twin(state, snapshot), false);
     return;
   }
-  auto written = state.tracker->collect(snapshot.maps, snapshot.held);
+  auto written = state.collect(snapshot.maps, DirtyTracker::Then::kArm);
+  // Armed: should anything below fail, these must not be forgotten.
+  state.carried = written.pages;
+  for (auto& range : written.zero) append_pages(state.carried, RangeSet{range});
+  std::sort(state.carried.begin(), state.carried.end());
+  snapshot.held = state.held_pages(snapshot.maps, &written);
   for (auto& range : util::subtract(state.baseline->held, snapshot.held))
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kAbsent);
   for (auto& range : util::intersect(written.zero, snapshot.held))
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kZero);
-  std::erase_if(written.pages, [&](uint64_t page) { return !snapshot.held.contains(memory::page_address(page)); });
   if (state.tracker->precise()) {
+    std::erase_if(written.pages, [&](uint64_t page) { return !snapshot.held.contains(memory::page_address(page)); });
     copy_pages(state, snapshot, written.pages, false);
   } else {
     // Pages that have appeared since the twin was made have nothing there to be compared with.
-    std::vector<uint64_t> appeared;
-    for (auto& range : util::subtract(snapshot.held, state.baseline->held))
-      for (uint64_t address = range.start; address < range.end; address += kPageSize) appeared.push_back(memory::page_number(address));
+    std::vector<uint64_t> appeared, stayed;
+    append_pages(appeared, util::subtract(snapshot.held, state.baseline->held));
+    append_pages(stayed, util::intersect(snapshot.held, state.baseline->held));
     copy_pages(state, snapshot, appeared, false);
-    std::erase_if(written.pages, [&](uint64_t page) { return !state.baseline->held.contains(memory::page_address(page)); });
-    copy_pages(state, snapshot, written.pages, true);
+    copy_pages(state, snapshot, stayed, true);
   }
-  state.tracker->arm(snapshot.maps);
+  state.carried.clear();
 }
 
 bool any_bit(const std::string& hex) { return hex.find_first_not_of('0') != std::string::npos; }

@@ -22,12 +22,13 @@ class DirtyTracker {
  public:
   virtual ~DirtyTracker() = default;
   virtual const char* name() const = 0;
-  /// True: `collect` names written pages only. False: it names every page that may have been written.
+  /// False: `collect` names nothing, and every page may have been written.
   virtual bool precise() const = 0;
-  /// What was written in `maps` since the last arming; mappings made since count whole. `held`: pages with content.
-  virtual Written collect(const std::vector<memory::Vma>& maps, const util::RangeSet& held) = 0;
-  /// From here on, writes count as new.
-  virtual void arm(const std::vector<memory::Vma>& maps) = 0;
+  /// What was written in `maps` since the last arming; mappings made since count whole. kArm: from here on, writes
+  /// count as new.
+  enum class Then { kKeep, kArm };
+  virtual Written collect(const std::vector<memory::Vma>& maps, Then then) = 0;
+  void arm(const std::vector<memory::Vma>& maps) { collect(maps, Then::kArm); }
 };
 
 /// Throws CodedError(kUnsupported) when the kernel refuses.

@@ -11,6 +11,7 @@ namespace rollpoint::snapshot {
 
 namespace {
 constexpr size_t kReservePages = 4096;  // 16 MiB: a capture of 1 % of 1 GiB fits without a page fault
+constexpr size_t kReserveNodes = 8192;
 }
 
 Engine::Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks)
@@ -44,7 +45,10 @@ Stats Engine::stats() const {
 void Engine::note_resume() { state_->moved = true; }
 
 void Engine::prepare() {
-  if (!state_->snapshots.empty()) state_->store.reserve(kReservePages);
+  state_->store.reserve(kReservePages);
+  state_->pool.reserve(kReserveNodes);
+  state_->chunk_buffer(0);
+  state_->chunk_buffer(1);
 }
 
 std::vector<uint64_t> Engine::exit_sites() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "util/error.h"
 
@@ -21,16 +22,41 @@ bool EngineState::referenced(pid_t tid) const {
   return std::any_of(snapshots.begin(), snapshots.end(), [&](auto& entry) { return entry.second->threads.contains(tid); });
 }
 
-RangeSet EngineState::held_pages(const std::vector<Vma>& maps) {
+RangeSet EngineState::held_pages(const std::vector<Vma>& maps, const Written* written) {
   RangeSet held;
+  auto add_all = [&](const RangeSet& part) {
+    for (auto& range : part) held.add(range);
+  };
   for (const Vma& vma : maps) {
     // Read-only and shared: the file's content, not the process's. Shared memory may have been writable before.
     if (vma.shared && !vma.writable() && !vma.is_shared_anonymous() && !vma.is_memfd()) continue;
-    // Asking whether a page is the file's is slow (pagemap.rst), so only where a file stands behind it.
-    const RangeSet part = vma.is_file() && !vma.shared ? pagemap->present_private_ranges(vma.range()) : pagemap->present_ranges(vma.range());
-    for (auto& range : part) held.add(range);
+    if (!vma.is_file() || vma.shared) {
+      add_all(pagemap->present_ranges(vma.range()));
+    } else if (vma.writable() || !written || !tracker->precise()) {
+      // Asking whether a page is the file's is slow (pagemap.rst), so only where it may change.
+      add_all(pagemap->present_private_ranges(vma.range()));
+    } else {
+      // Text: private where it was before, or where a debugger or a patcher has written since.
+      RangeSet part = util::intersect(baseline->held, RangeSet{vma.range()});
+      auto page = std::lower_bound(written->pages.begin(), written->pages.end(), memory::page_number(vma.start));
+      memory::PagemapEntry entry;
+      for (; page != written->pages.end() && *page < memory::page_number(vma.end); ++page)
+        if (pagemap->read_entries(*page, 1, &entry) == 1 && entry.present() && !entry.file())
+          part.add(memory::page_address(*page), memory::page_address(*page + 1));
+      add_all(part);
+    }
   }
   return held;
+}
+
+Written EngineState::collect(const std::vector<Vma>& maps, DirtyTracker::Then then) {
+  auto written = tracker->collect(maps, then);
+  if (!carried.empty()) {
+    std::vector<uint64_t> all;
+    std::set_union(written.pages.begin(), written.pages.end(), carried.begin(), carried.end(), std::back_inserter(all));
+    written.pages = std::move(all);
+  }
+  return written;
 }
 
 void EngineState::note_overwritten(uint64_t page) {
@@ -93,6 +119,7 @@ void EngineState::forget_base(bool stopped) {
   baseline.reset();
   current.reset();
   overwritten.reset();
+  carried.clear();
   pages_only_in_twin = 0;
 }
 

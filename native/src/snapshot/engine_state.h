@@ -55,8 +55,12 @@ class EngineState {
   Snapshot& at(SnapshotId id);
   bool referenced(pid_t tid) const;
 
-  /// Pages with content of the process's own, by kind of mapping.
-  util::RangeSet held_pages(const std::vector<memory::Vma>& maps);
+  /// Pages with content of the process's own. `written`: since the baseline; null for the first snapshot.
+  util::RangeSet held_pages(const std::vector<memory::Vma>& maps, const Written* written);
+  /// Written since the baseline, with what an arming before a failed capture had already taken.
+  Written collect(const std::vector<memory::Vma>& maps, DirtyTracker::Then then);
+  /// Written pages of a capture that has not been completed.
+  std::vector<uint64_t> carried;
   /// Content of pages at a snapshot, 4096 bytes each, into `out`.
   void content(const memory::PageTable& table, std::span<const uint64_t> pages, std::byte* out);
   /// Room for kChunk pages: 0 for what is there, 1 for what is wanted.

@@ -95,6 +95,24 @@ class RemoteFiles {
   std::map<std::string, uint64_t> open_;
 };
 
+RemoteCall map_anonymous(uint64_t start, uint64_t size, const Vma& vma) {
+  const uint64_t flags = (vma.shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+  return {SYS_mmap, {start, size, static_cast<uint64_t>(vma.prot), flags, ~uint64_t{0}, 0}};
+}
+
+// A mapping that is in pieces now is made anew in one: mremap refuses one in pieces (EFAULT), and the kernel joins only
+// what has grown together. Its pages are written back later like all that are missing.
+std::vector<RemoteCall> whole_again(const std::vector<Vma>& now, const std::vector<Vma>& wanted) {
+  std::vector<RemoteCall> calls;
+  auto first = now.begin();
+  for (auto& vma : wanted) {
+    if (vma.shared || vma.is_file() || vma.is_stack()) continue;
+    while (first != now.end() && first->end <= vma.start) ++first;
+    if (first != now.end() && first->end < vma.end) calls.push_back(map_anonymous(vma.start, vma.end - vma.start, vma));
+  }
+  return calls;
+}
+
 // A write through /proc/PID/mem below the stack extends it down to there (mm/memory.c, __access_remote_vm).
 void grow_stack(tracee::Process& process, uint64_t lowest) {
   const char zero = 0;
@@ -165,8 +183,7 @@ void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, ui
       continue;
     }
     if (!vma.is_file() || vma.is_shared_anonymous()) {
-      const uint64_t flags = (vma.shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
-      rest.push_back({SYS_mmap, {piece.start, size, protection, flags, ~uint64_t{0}, 0}});
+      rest.push_back(map_anonymous(piece.start, size, vma));
     } else {
       const uint64_t flags = (vma.shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | MAP_NORESERVE;
       rest.push_back({SYS_mmap, {piece.start, size, protection, flags, files.open(vma), vma.offset + (piece.start - vma.start)}});
@@ -182,7 +199,10 @@ void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, ui
       if (call.result < 0 && call.result >= -4095)
         throw util::SysError("restore the layout at " + range_text(call.arguments[0], call.arguments[0] + call.arguments[1]), static_cast<int>(-call.result));
   }
-  if (unmap.empty() && rest.empty() && !grown_stack) return;
+  const bool changed = !unmap.empty() || !rest.empty() || grown_stack;
+  auto joined = whole_again(changed ? tracked_maps(process) : now, wanted);
+  remote.batch(joined);
+  if (!changed && joined.empty()) return;
   if (const auto differences = compare_layout(tracked_maps(process), wanted); !differences.empty())
     throw util::CodedError(util::kUnsupported, "The layout could not be put back: " + differences.front());
 }

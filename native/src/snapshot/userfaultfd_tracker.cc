@@ -13,7 +13,6 @@
 namespace rollpoint::snapshot {
 
 using memory::Vma;
-using util::Range;
 using util::RangeSet;
 
 namespace {
@@ -42,43 +41,33 @@ class UserfaultfdTracker : public DirtyTracker {
   const char* name() const override { return "userfaultfd"; }
   bool precise() const override { return true; }
 
-  Written collect(const std::vector<Vma>& maps, const RangeSet&) override {
+  Written collect(const std::vector<Vma>& maps, Then then) override {
     Written written;
     auto take = [&](uint64_t start, uint64_t end, uint64_t categories) {
       if (categories & memory::kPagePfnZero) written.zero.add(start, end);
       else
         for (; start < end; start += memory::kPageSize) written.pages.push_back(memory::page_number(start));
     };
-    const RangeSet fresh = unregistered(maps);
-    for (const Range& range : fresh)
-      pagemap_.scan({.start = range.start, .end = range.end, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero}, take);
-    // PRESENT or SWAPPED is asked for: without it the scan would report every hole. In a mapping that is not
-    // registered every page counts as written; those were taken above.
-    const size_t seam = written.pages.size();
-    std::vector<Range> zero_in_order;
-    pagemap_.scan({.start = 0, .end = kUserTop, .category_mask = memory::kPageWritten | memory::kPageWpAllowed, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero},
-                  [&](uint64_t start, uint64_t end, uint64_t categories) {
-                    if (categories & memory::kPagePfnZero) zero_in_order.push_back({start, end});
-                    else
-                      for (; start < end; start += memory::kPageSize) written.pages.push_back(memory::page_number(start));
-                  });
-    for (const Range& range : zero_in_order) written.zero.add(range);
-    std::inplace_merge(written.pages.begin(), written.pages.begin() + static_cast<ptrdiff_t>(seam), written.pages.end());
-    return written;
-  }
-
-  void arm(const std::vector<Vma>& maps) override {
+    // Mappings made since: all that is in them was written. They are registered and armed for themselves, so that
+    // the scan below, which asks for registered mappings only, must come first.
     const RangeSet fresh = unregistered_ranges();
+    const bool arm = then == Then::kArm;
+    // PRESENT or SWAPPED is asked for: without it the scan would report, and populate, every hole.
+    pagemap_.scan({.start = 0, .end = kUserTop, .flags = arm ? memory::kScanWpMatching : 0, .category_mask = memory::kPageWritten | memory::kPageWpAllowed, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero}, take);
+    const auto seam = static_cast<ptrdiff_t>(written.pages.size());
     for (const Vma& vma : maps) {
       if (!fresh.overlaps(vma.range())) continue;
+      pagemap_.scan({.start = vma.start, .end = vma.end, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero}, take);
+      if (!arm) continue;
       uffdio_register request{};
       request.range = {vma.start, vma.end - vma.start};
       request.mode = UFFDIO_REGISTER_MODE_WP;
       // A mapping that refuses (the program's own userfaultfd, device memory) is taken whole each time.
-      ioctl(fd_.get(), UFFDIO_REGISTER, &request);
+      if (ioctl(fd_.get(), UFFDIO_REGISTER, &request) == 0)
+        pagemap_.scan({.start = vma.start, .end = vma.end, .flags = memory::kScanWpMatching, .category_mask = memory::kPageWritten, .category_anyof_mask = kThere, .return_mask = 0}, [](uint64_t, uint64_t, uint64_t) {});
     }
-    pagemap_.scan({.start = 0, .end = kUserTop, .flags = memory::kScanWpMatching, .category_mask = memory::kPageWritten | memory::kPageWpAllowed, .category_anyof_mask = kThere, .return_mask = 0},
-                  [](uint64_t, uint64_t, uint64_t) {});
+    std::inplace_merge(written.pages.begin(), written.pages.begin() + seam, written.pages.end());
+    return written;
   }
 
  private:
@@ -89,12 +78,6 @@ class UserfaultfdTracker : public DirtyTracker {
                   [&](uint64_t start, uint64_t end, uint64_t) { result.add(start, end); });
     return result;
   }
-  RangeSet unregistered(const std::vector<Vma>& maps) {
-    RangeSet tracked;
-    for (const Vma& vma : maps) tracked.add(vma.range());
-    return util::intersect(unregistered_ranges(), tracked);
-  }
-
   memory::Pagemap& pagemap_;
   util::UniqueFd fd_;
 };

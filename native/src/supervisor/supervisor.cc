@@ -111,6 +111,7 @@ pid_t Supervisor::start(const LaunchRequest& request) {
   if (process_) throw CodedError(util::kNotStopped, "A program is being debugged already.");
   adopt(launch(request, waiter_));
   spare_libuv_the_stops();
+  prepare_later();
   return process_->pid();
 }
 
@@ -118,6 +119,7 @@ pid_t Supervisor::attach(pid_t pid) {
   if (process_) throw CodedError(util::kNotStopped, "A program is being debugged already.");
   adopt(supervisor::attach(pid, waiter_));
   spare_libuv_the_stops();
+  prepare_later();
   return pid;
 }
 
@@ -207,10 +209,15 @@ snapshot::Engine& Supervisor::engine() {
 
 snapshot::CaptureResult Supervisor::capture(const snapshot::CaptureOptions& options) {
   auto result = engine().capture(options);
+  prepare_later();
+  return result;
+}
+
+// Not in the pause: whatever waits in the queue goes first.
+void Supervisor::prepare_later() {
   post([this] {
     if (engine_) engine_->prepare();
   });
-  return result;
 }
 
 snapshot::RollbackResult Supervisor::rollback(snapshot::SnapshotId id) {

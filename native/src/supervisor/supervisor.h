@@ -70,6 +70,7 @@ class Supervisor {
   bool run_queued();
   void adopt(std::unique_ptr<tracee::Process> process);
   void end_of(const End& end);
+  void prepare_later();
   void release();
   void emit(Event event) { sink_(std::move(event)); }
 
