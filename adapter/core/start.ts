@@ -1,5 +1,6 @@
 // How a program is started (directly, through a shell, by a wrapper) and what to tell the user when it is not.
-// Values in, values out.
+// Looks at /proc for what a message needs; starts nothing itself.
+import { readFileSync } from 'node:fs';
 import { codeOf, messageOf, UserError } from '../errors';
 import type { RunOptions } from '../rsp/target';
 
@@ -60,9 +61,26 @@ export function explainStart(error: unknown, what: RunOptions | { pid: number })
   return error;
 }
 
+/** What stands in the way, as far as /proc tells. */
 function ptraceHint(pid: number): string {
+  const tracer = Number(readField(pid, 'TracerPid') ?? 0);
+  if (tracer > 0) {
+    return `it is being debugged already by process ${tracer} (${readField(tracer, 'Name') ?? 'unknown'}). Detach that debugger first.`;
+  }
+  const owner = Number(readField(pid, 'Uid')?.split(/\s+/)[0] ?? -1);
+  const own = process.getuid?.() ?? -1;
+  if (own !== 0 && owner !== own) {
+    return `it belongs to another user (uid ${owner}). Run the editor as that user, or attach as root.`;
+  }
   return (
-    `it belongs to another user, is being debugged already (see TracerPid in /proc/${pid}/status), or Yama forbids it ` +
-    '(kernel.yama.ptrace_scope); run as the user of the process, or set ptrace_scope to 0.'
+    'the system forbids it. Allow it with "sudo sysctl kernel.yama.ptrace_scope=0"; in a container, start that with --cap-add=SYS_PTRACE.'
   );
+}
+
+function readField(pid: number, name: string): string | undefined {
+  try {
+    return new RegExp(`^${name}:\\s+(.+)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
 }

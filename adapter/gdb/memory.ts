@@ -26,17 +26,40 @@ interface MiSourceLine {
   line_asm_insn?: MiInstruction[];
 }
 
+const pageBytes = 4096;
+
 /** Bytes from `address` on, as far as they can be read; empty when none can. */
 export async function readMemory(gdb: Gdb, address: bigint, count: number): Promise<Buffer> {
+  const all = await readBlock(gdb, address, count);
+  if (all.length === count) {
+    return all;
+  }
+  // Where only a part can be read gdb's own search for its end is off by one: pages are readable or not as a whole.
+  const parts: Buffer[] = [];
+  for (let done = 0; done < count; ) {
+    const at = address + BigInt(done);
+    const size = Math.min(count - done, pageBytes - Number(at % BigInt(pageBytes)));
+    const part = await readBlock(gdb, at, size);
+    parts.push(part);
+    if (part.length < size) {
+      break;
+    }
+    done += size;
+  }
+  return Buffer.concat(parts);
+}
+
+/** All of it or nothing. */
+async function readBlock(gdb: Gdb, address: bigint, count: number): Promise<Buffer> {
   if (count === 0) {
     return Buffer.alloc(0);
   }
   try {
-    const { memory } = await gdb.command<{ memory?: { begin: string; offset: string; contents: string }[] }>(
+    const { memory } = await gdb.command<{ memory?: { contents: string }[] }>(
       `-data-read-memory-bytes 0x${address.toString(16)} ${count}`,
     );
-    const first = listOf(memory).find((block) => BigInt(block.begin) + BigInt(block.offset ?? 0) === address);
-    return Buffer.from(first?.contents ?? '', 'hex');
+    const bytes = Buffer.from(listOf(memory)[0]?.contents ?? '', 'hex');
+    return bytes.length === count ? bytes : Buffer.alloc(0);
   } catch (error) {
     if (error instanceof GdbError) {
       return Buffer.alloc(0);
@@ -47,7 +70,7 @@ export async function readMemory(gdb: Gdb, address: bigint, count: number): Prom
 
 /** How many bytes from `address` on cannot be read, at most `limit`. */
 export async function unreadable(gdb: Gdb, address: bigint, limit: number): Promise<number> {
-  const page = 4096n;
+  const page = BigInt(pageBytes);
   const end = address + BigInt(limit);
   for (let at = (address / page + 1n) * page; at < end; at += page) {
     if ((await readMemory(gdb, at, 1)).length > 0) {
