@@ -103,7 +103,12 @@ export class SessionStops implements Restorer, Whereabouts {
     const done = host.armRestore(id).catch((error: unknown) => {
       failure = error ?? new Error('unknown');
     });
+    // gdb would step the current thread off the breakpoint that it stands at, and dies (infrun.c: finish_step_over)
+    // when another thread then stops. Those that the user disabled at gdb's prompt stay so.
+    const enabled = await this.enabledBreakpoints();
+    if (enabled) await this.run.gdb.command(`-break-disable ${enabled}`);
     const record = await execution.resumeTo('-exec-continue');
+    if (enabled) await this.run.gdb.command(`-break-enable ${enabled}`).catch(() => undefined);
     const end = programEnd(record);
     if (end) {
       this.run.onProgramEnd(end);
@@ -120,6 +125,12 @@ export class SessionStops implements Restorer, Whereabouts {
     }
     await snapshots.onStop({ kind: 'goto', restoring: true });
     this.send({ ...report, description: `Restored snapshot ${id}`, text: undefined, exception: undefined });
+  }
+
+  /** Their numbers, as gdb's commands take them. */
+  private async enabledBreakpoints(): Promise<string> {
+    const { BreakpointTable } = await this.run.gdb.command<{ BreakpointTable: { body: MiBreakpoint[] } }>('-break-list');
+    return BreakpointTable.body.flatMap(({ number, enabled }) => (enabled === 'y' ? [number] : [])).join(' ');
   }
 
   /** Gdb keeps old values of watchpoints and its list of libraries over a restore. */

@@ -31,6 +31,7 @@ export interface MiStopped {
 export interface MiBreakpoint {
   number: string;
   type?: string;
+  enabled?: string;
   addr?: string;
   func?: string;
   file?: string;
