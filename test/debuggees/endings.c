@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void* exit_from_thread(void* code) {
@@ -13,6 +14,8 @@ static void* exit_from_thread(void* code) {
 int main(int argc, char** argv) {
   const char* how = argc > 1 ? argv[1] : "exit";
   int number = argc > 2 ? atoi(argv[2]) : 0;
+  const struct rlimit no_core = {0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
   printf("ending by %s\n", how); // @end
   fflush(stdout);
   if (strcmp(how, "_exit") == 0) {

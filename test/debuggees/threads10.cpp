@@ -24,6 +24,11 @@ extern "C" __attribute__((noinline)) void at_step(int number) {
   asm volatile("" : : "r"(number) : "memory"); // @step
 }
 
+// The ten threads have ended; rolled back from here, they live again.
+extern "C" __attribute__((noinline)) void at_end(int errors_found) {
+  asm volatile("" : : "r"(errors_found) : "memory");
+}
+
 int main(int argc, char** argv) {
   const int steps = argc > 1 ? std::atoi(argv[1]) : 40;
   const bool driven = argc > 2 && std::strcmp(argv[2], "stdin") == 0;
@@ -49,5 +54,6 @@ int main(int argc, char** argv) {
   mappings.check();
   std::printf("digest %016llx errors %d\n", static_cast<unsigned long long>(digest), errors.load()); // @end
   std::fflush(stdout);
+  at_end(errors.load());
   return errors.load() == 0 ? 0 : 3;
 }

@@ -69,9 +69,14 @@ export class Rig {
       stdio: { kind: 'terminal', terminal: rig.pty.path },
       disableAslr: true,
     };
-    rig.pid = (await rig.supervisor.launch(launch)).pid;
-    rig.base = loadAddress(rig.pid, rig.program);
-    return rig;
+    try {
+      rig.pid = (await rig.supervisor.launch(launch)).pid;
+      rig.base = loadAddress(rig.pid, rig.program);
+      return rig;
+    } catch (error) {
+      await rig.dispose();
+      throw error;
+    }
   }
 
   get core(): Supervisor {
@@ -173,6 +178,15 @@ export class Rig {
   async readInt(symbol: string): Promise<number> {
     const bytes = await this.supervisor.readMemory(this.address(symbol), 4);
     return new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true);
+  }
+
+  /** What the stopped debuggee has written: waits for it to come through the terminal. */
+  async outputSoFar(): Promise<string> {
+    for (let length = -1; length !== this.output.length; ) {
+      length = this.output.length;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return this.output.replaceAll('\r\n', '\n');
   }
 
   /** What the debuggee has written up to its end. */
