@@ -38,6 +38,7 @@ export class Core extends EventEmitter<CoreEvents> {
   private supervisor: Supervisor | null = null;
   private info: ProcessInfo | null = null;
   private current: CoreState = 'none';
+  private readonly threadsOf = new Map<number, readonly number[]>();
 
   constructor(
     private readonly addon: Addon,
@@ -145,8 +146,15 @@ export class Core extends EventEmitter<CoreEvents> {
     return this.live().readAuxv();
   }
 
-  capture(options: { tid: number; files: 'rewind' | 'keep' }): Promise<CaptureResult> {
-    return this.live().capture(options);
+  async capture(options: { tid: number; files: 'rewind' | 'keep' }): Promise<CaptureResult> {
+    const result = await this.live().capture(options);
+    this.threadsOf.set(result.id, result.threads);
+    return result;
+  }
+
+  /** The threads that a snapshot holds; none for one that is not there. */
+  snapshotThreads(id: number): readonly number[] {
+    return this.threadsOf.get(id) ?? [];
   }
 
   rollback(id: number): Promise<RollbackResult> {
@@ -168,6 +176,7 @@ export class Core extends EventEmitter<CoreEvents> {
   /** A supervisor holds one process for its life, so that each start gets a new one. */
   private async begin(start: (supervisor: Supervisor) => Promise<ProcessInfo>): Promise<ProcessInfo> {
     await this.end();
+    this.threadsOf.clear();
     const supervisor: Supervisor = this.addon.createSupervisor(this.options, (event) => {
       if (this.supervisor === supervisor) this.handle(event);
     });

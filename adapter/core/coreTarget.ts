@@ -12,6 +12,7 @@ import type {
   TargetThread,
   ThreadRegisters,
 } from '../rsp/target';
+import { ALL, ANY } from '../rsp/threadId';
 import { UserError } from '../errors';
 import type { Core, ProcessEvent } from './core';
 import { explainStart, shellCommand, StartupExit } from './start';
@@ -24,8 +25,8 @@ export interface RestoreOutcome {
 
 interface ArmedRestore {
   id: number;
-  /** Runs with the process still in the present, right before it is rolled back. */
-  before: () => Promise<void>;
+  /** Runs with the process still in the present, before anything moves; null once it has run. */
+  before: (() => Promise<void>) | null;
   done: (outcome: RestoreOutcome) => void;
   failed: (error: unknown) => void;
 }
@@ -101,11 +102,7 @@ export class CoreTarget implements Target {
 
   /** Runs, or carries out the armed restore instead: then a stop with cause `restored` comes to the listeners. */
   async resume(actions: TargetResume[]): Promise<void> {
-    const armed = this.armed;
-    if (armed) {
-      this.armed = null;
-      return this.restore(armed);
-    }
+    if (this.armed && (await this.restore(this.armed, actions))) return;
     const before = this.lastStop;
     this.lastStop = null;
     try {
@@ -176,20 +173,37 @@ export class CoreTarget implements Target {
     return this.core.readAuxv();
   }
 
-  private async restore(armed: ArmedRestore): Promise<void> {
-    let result: RollbackResult;
+  /**
+   * False when the process has to run first. A debugger may take a stop only from a thread that it resumed: gdb steps
+   * one thread alone off a breakpoint, and fails an assertion of its own when another one stops. Where that thread is
+   * not in the snapshot its step is done, and the resume of all that follows restores.
+   */
+  private async restore(armed: ArmedRestore, actions: readonly TargetResume[]): Promise<boolean> {
     try {
-      await armed.before();
-      result = await this.core.rollback(armed.id);
+      await armed.before?.();
+      armed.before = null;
+      const tid = this.stopThread(armed.id, actions);
+      if (tid === null) return false;
+      this.armed = null;
+      const result = await this.core.rollback(armed.id);
+      this.registers.clear();
+      armed.done({ id: armed.id, result });
+      const pid = this.core.process?.pid ?? 0;
+      this.announce({ state: 'stopped', pid, tid: tid === ANY ? result.tid : tid, cause: { kind: 'restored', snapshot: armed.id } });
+      return true;
     } catch (error) {
+      this.armed = null;
       this.registers.clear();
       armed.failed(error);
       throw error;
     }
-    this.registers.clear();
-    armed.done({ id: armed.id, result });
-    const pid = this.core.process?.pid ?? 0;
-    this.announce({ state: 'stopped', pid, tid: result.tid, cause: { kind: 'restored', snapshot: armed.id } });
+  }
+
+  /** The thread whose stop the resume may end with: `ANY`, one of those it names, or null when none is in the snapshot. */
+  private stopThread(id: number, actions: readonly TargetResume[]): number | null {
+    if (actions.some((action) => action.tid === ALL)) return ANY;
+    const threads = this.core.snapshotThreads(id);
+    return actions.find((action) => threads.includes(action.tid))?.tid ?? null;
   }
 
   private async runToExec(program: string): Promise<void> {
