@@ -3,6 +3,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from './errors';
 import { GdbError } from './gdb/backend';
+import type { Step } from './gdb/execution';
 import type { Handlers } from './sessionParts';
 import type { Run } from './sessionRun';
 
@@ -52,9 +53,9 @@ async function step(run: Run, command: 'next' | 'step', args: DebugProtocol.Next
   }
 }
 
-async function stepOf(run: Run, command: 'next' | 'step' | 'finish', threadId: number): Promise<{ command: typeof command; threadId: number; function?: string }> {
+async function stepOf(run: Run, command: Step['command'], threadId: number): Promise<Step> {
   const { frames } = await run.stack.list(threadId, 0, 1).catch(() => ({ frames: [] }));
-  return { command, threadId, function: frames[0]?.function };
+  return { command, threadId, function: frames[0]?.function, line: frames[0]?.line };
 }
 
 /** gdb inserts breakpoints as it resumes: a watchpoint too many shows only then. */

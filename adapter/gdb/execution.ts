@@ -8,7 +8,7 @@ import { isInterrupt, programEnd } from './stopReason';
 export type RunState = 'notStarted' | 'stopped' | 'running' | 'ended';
 
 /** The step that the user is waiting for, so that it can be finished after an interruption of ours. */
-export type Step = { command: 'next' | 'step' | 'finish'; threadId: number; function?: string };
+export type Step = { command: 'next' | 'step' | 'finish'; threadId: number; function?: string; line?: number };
 
 export interface ExecutionListener {
   /** A stop that the user is to hear of; `pauseRequested` when the user asked for it. */
@@ -177,7 +177,8 @@ export class Execution {
   }
 
   private async finishStep(record: MiStopped, step: Step): Promise<void> {
-    if (record.reason !== 'function-finished') {
+    // The call may have been the last of its line: then the step is done.
+    if (record.reason !== 'function-finished' || Number(record.frame?.line) !== step.line) {
       this.tell(record);
       return;
     }

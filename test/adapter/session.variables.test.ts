@@ -1,6 +1,7 @@
 // Values as users see them: containers of the C++ and Rust libraries, pages, hidden locals, assignment, expressions.
 import { expect } from 'chai';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { rustupHome } from '../support/debuggees';
 import { Sessions } from '../support/sessions';
 
 type Variable = DebugProtocol.Variable;
@@ -199,7 +200,7 @@ describe('variables of a Rust program', () => {
   afterEach(() => sessions.end());
 
   it('expands Vec, String, HashMap, Option and enums', async () => {
-    const session = await sessions.launch('collections');
+    const session = await sessions.launch('collections', [], {}, { RUSTUP_HOME: rustupHome });
     const { client } = session;
     await session.runTo('@round');
     await session.resume();

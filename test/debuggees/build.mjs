@@ -1,7 +1,7 @@
 // Builds the debuggees of the tests into test/debuggees/build/, each only when its source is newer.
 // Must not know what they are debugged for. Rust programs are built where rustc exists; the tests need it too.
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, extname, join, parse } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -56,6 +56,23 @@ export async function buildDebuggees() {
   mkdirSync(output, { recursive: true });
   for (const file of readdirSync(folder).filter((name) => extname(name) in compilers)) {
     await build(file);
+  }
+  await copyRustPrinters();
+}
+
+/**
+ * The printers of the Rust toolchain as a RUSTUP_HOME in `output`: an ordinary user of the tests cannot read the
+ * toolchain of root.
+ */
+async function copyRustPrinters() {
+  const target = join(output, 'rustup', 'toolchains', 'copy', 'lib', 'rustlib', 'etc');
+  if (existsSync(target)) {
+    return;
+  }
+  const { stdout } = await run(findRustc(), ['--print', 'sysroot']).catch(() => ({ stdout: '' }));
+  const source = join(stdout.trim(), 'lib', 'rustlib', 'etc');
+  if (stdout && existsSync(source)) {
+    cpSync(source, target, { recursive: true });
   }
 }
 

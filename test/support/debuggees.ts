@@ -6,6 +6,9 @@ import { join } from 'node:path';
 
 const folder = join(import.meta.dirname, '..', 'debuggees');
 
+/** A RUSTUP_HOME that any user can read, with the pretty-printers of the toolchain alone. */
+export const rustupHome = join(folder, 'build', 'rustup');
+
 export interface Debuggee {
   /** Absolute path of the executable. */
   program: string;

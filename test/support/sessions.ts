@@ -26,8 +26,8 @@ export class Sessions {
   }
 
   /** Launched up to where breakpoints can be set. */
-  async launch(name: string, args: string[] = [], more: object = {}): Promise<Session> {
-    const client = this.connect();
+  async launch(name: string, args: string[] = [], more: object = {}, env: NodeJS.ProcessEnv = {}): Promise<Session> {
+    const client = this.connect({ env });
     const target = debuggee(name);
     await client.launch({ program: target.program, args, snapshots: { auto: 'off' }, ...more });
     let configured = false;
