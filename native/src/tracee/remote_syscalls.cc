@@ -83,7 +83,9 @@ void RemoteSyscalls::ensure_scratch() {
   map(scratch.code, kPage, PROT_READ | PROT_EXEC, MAP_FIXED);
   write_all(process_, scratch.code, arch::kSyscallLoop.data(), arch::kSyscallLoop.size());
   process_.scratch = scratch;
-  // A name of its own keeps the kernel from merging it with the program's mappings; older kernels refuse, no harm.
+  // A flag of its own keeps the kernel from merging it with the program's mappings; the name is for who reads the maps,
+  // kernels without names refuse, no harm.
+  call(SYS_madvise, scratch.data, scratch.size, MADV_DONTDUMP);
   const char name[] = "rollpoint";
   put(name, sizeof name);
   call(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, scratch.data, scratch.size, buffer());
