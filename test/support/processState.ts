@@ -66,15 +66,24 @@ function holdsData({ permissions, inode, name }: Mapping): boolean {
 }
 
 /**
- * The tracer's own page of code inside the debuggee and the buffer behind it, by which it makes system calls there:
- * neither belongs to the program.
+ * Without the tracer's own page of code inside the debuggee and the buffer behind it, by which it makes system calls
+ * there: neither belongs to the program.
  */
 const bufferSize = 0x50000n;
-function isTracersOwn(mapping: Mapping, mappings: Mapping[]): boolean {
+function ofTheProgram(mappings: Mapping[]): Mapping[] {
   const isCode = (each: Mapping) =>
     each.permissions === 'r-xp' && each.inode === '0' && each.name === '' && each.end - each.start === pageSize;
   const code = mappings.find((each) => isCode(each) && mappings.some((next) => next.start === each.end));
-  return code !== undefined && mapping.start >= code.start && mapping.start < code.end + bufferSize;
+  if (!code) {
+    return mappings;
+  }
+  const [start, end] = [code.start, code.end + bufferSize];
+  return mappings.flatMap((each) => {
+    if (each.end <= start || each.start >= end) {
+      return [each];
+    }
+    return each.end > end ? [{ ...each, start: end }] : [];
+  });
 }
 
 /** Where glibc keeps the words that the kernel writes whenever a thread has moved to another processor (rseq(2)). */
@@ -103,7 +112,7 @@ function readPages(pid: number, mappings: Mapping[], volatile: bigint[]): Map<bi
   const memory = openSync(`/proc/${pid}/mem`, 'r');
   const pagemap = openSync(`/proc/${pid}/pagemap`, 'r');
   try {
-    for (const mapping of mappings.filter((each) => holdsData(each) && !isTracersOwn(each, mappings))) {
+    for (const mapping of mappings.filter(holdsData)) {
       const count = Number((mapping.end - mapping.start) / pageSize);
       const entries = Buffer.alloc(count * 8);
       readSync(pagemap, entries, 0, entries.length, (mapping.start / pageSize) * 8n);
@@ -196,7 +205,7 @@ function readDescriptors(pid: number): Map<string, string> {
 }
 
 export async function readState(rig: Rig): Promise<ProcessState> {
-  const mappings = readMappings(rig.pid);
+  const mappings = ofTheProgram(readMappings(rig.pid));
   return {
     layout: layoutOf(mappings),
     pages: readPages(rig.pid, mappings, await rseqAreas(rig, mappings)),
