@@ -1,11 +1,11 @@
 // `npm test [-- stage …]`: sets up what is missing, then runs the stages in order and stops at the first that fails.
 // The last line is `N passed, N failed` over all stages. `--all` goes on after a failure, `--no-setup` trusts the machine.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { filesLeft, markName, processesLeft } from './leftovers.mjs';
-import { asOrdinaryUser, ordinaryUserPlace, uid } from './ordinaryUser.mjs';
+import { asOrdinaryUser, ordinaryCheckout, ordinaryHome, uid } from './ordinaryUser.mjs';
 import { root } from './paths.mjs';
 import { setup } from './setup.mjs';
 import { stages } from './stages.mjs';
@@ -37,7 +37,8 @@ function count(resultsFile, output, code) {
 
 function execute(command, args, { cwd, env, minutes }) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    // Some debuggees crash on purpose; their cores would be big and lie in the checkout.
+    const child = spawn('prlimit', ['--core=0', '--', command, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let output = '';
     const forward = (stream) => (data) => {
       output += data;
@@ -74,17 +75,39 @@ function execute(command, args, { cwd, env, minutes }) {
   });
 }
 
+/** Kept for all stages of this run: it may be a copy. Removed at exit. */
+let shared;
+function checkoutOfOrdinaryUser() {
+  if (!shared) {
+    const scratch = mkdtempSync(path.join(tmpdir(), 'rp-'));
+    process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+    shared = ordinaryCheckout(scratch);
+  }
+  return shared;
+}
+
+/** Files of the checkout that git neither knows nor ignores. */
+function strayFiles() {
+  const { status, stdout } = spawnSync('git', ['-c', 'safe.directory=*', 'ls-files', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  return status === 0 ? stdout.split('\n').filter(Boolean) : [];
+}
+
 /** One stage as one user: `{ passed, failed, notes }`. */
 async function runStage(stage, user) {
   // Short, because unix sockets below it have 108 bytes for their path.
   const scratch = mkdtempSync(path.join(tmpdir(), 'rp-'));
   const total = { passed: 0, failed: 0, notes: [] };
   try {
+    const tmp = path.join(scratch, 't');
     const place =
       user === 'ordinary'
-        ? ordinaryUserPlace(scratch)
-        : { cwd: root, node: process.execPath, env: { TMPDIR: path.join(scratch, 't') }, tmp: path.join(scratch, 't') };
+        ? { ...checkoutOfOrdinaryUser(), ...ordinaryHome(scratch) }
+        : { cwd: root, node: process.execPath, env: { TMPDIR: tmp }, tmp };
     mkdirSync(place.tmp, { recursive: true });
+    const before = strayFiles();
     const mark = path.basename(scratch);
     const commands = stage.commands();
     if (commands.length === 0) {
@@ -110,6 +133,8 @@ async function runStage(stage, user) {
       }
       if (failed > 0) break;
     }
+    const strays = strayFiles().filter((file) => !before.includes(file));
+    if (strays.length > 0) total.notes.push(`left in the checkout: ${strays.slice(0, 8).join(' ')}`);
     const files = filesLeft(place.tmp);
     if (files.length > 0) total.notes.push(`left in TMPDIR: ${files.slice(0, 8).join(' ')}${files.length > 8 ? ' …' : ''}`);
   } finally {
