@@ -25,6 +25,7 @@ export class RollpointSession extends DebugSession {
   private readonly client: Client;
   private run: Run | undefined;
   private starting: Promise<void> | undefined;
+  private started = false;
   private leaving = false;
 
   constructor(
@@ -99,7 +100,11 @@ export class RollpointSession extends DebugSession {
   private async startRun(plan: () => Promise<LaunchPlan | AttachPlan>): Promise<void> {
     try {
       this.run = await Run.create(await plan(), this.client, this.parts);
+      if (this.leaving) {
+        throw new UserError('The session was ended before the program started.', false);
+      }
       await this.run.start();
+      this.started = true;
       this.sendEvent(event('initialized', {}));
     } catch (error) {
       await this.run?.dispose();
@@ -111,6 +116,10 @@ export class RollpointSession extends DebugSession {
 
   private async leave(terminateDebuggee: boolean | undefined): Promise<void> {
     this.leaving = true;
+    if (!this.started) {
+      // Whatever the start waits for is ended with it: gdb reading symbols, a program that does not come up.
+      await this.run?.dispose();
+    }
     await this.starting?.catch(() => undefined);
     const { run } = this;
     if (run) {
@@ -121,6 +130,8 @@ export class RollpointSession extends DebugSession {
 
   /** The client is gone, with or without a goodbye. */
   override shutdown(): void {
+    // A part that does not end is no reason to stay: the kernel kills the debuggee with us, and gdb follows.
+    setTimeout(() => process.exit(1), shutdownMillis);
     void this.end().finally(() => process.exit(0));
   }
 
@@ -152,3 +163,4 @@ export class RollpointSession extends DebugSession {
 }
 
 const terminalMillis = 60_000;
+const shutdownMillis = 10_000;

@@ -293,8 +293,11 @@ export class Run {
       },
       { stay: true },
     );
+    if (this.told) {
+      return;
+    }
     process.kill(pid, 'SIGTERM');
-    await this.execution.resume('-exec-continue');
+    await this.execution.resume('-exec-continue').catch((error: unknown) => this.trace(`terminate: ${messageOf(error)}`));
     setTimeout(() => {
       if (!this.told) {
         void this.leave('kill');

@@ -88,12 +88,8 @@ export class SessionStops implements Restorer, Whereabouts {
   }
 
   async here(): Promise<{ threadId: number; tid: number; location: SnapshotLocation | null }> {
-    const threads = await this.run.stack.threads(false);
-    const thread = threads.find(({ id }) => id === this.threadId) ?? threads[0];
-    if (!thread) {
-      throw new UserError('gdb knows no thread of the program.');
-    }
-    return { threadId: thread.id, tid: thread.tid, location: this.location };
+    const { id, tid } = await this.run.stack.thread(this.threadId);
+    return { threadId: id, tid, location: this.location };
   }
 
   /** Rolls back, makes gdb look anew, and tells the client where the program stands then. */

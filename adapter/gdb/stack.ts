@@ -50,6 +50,16 @@ export class Stack {
     return this.lastThreads;
   }
 
+  /** Throws GdbError when there is no such thread. */
+  async thread(id: number): Promise<ThreadInfo> {
+    const { threads } = await this.gdb.command<{ threads?: MiThread[] }>(`-thread-info ${id}`);
+    const [thread] = listOf(threads);
+    if (!thread) {
+      throw new UserError(`gdb knows no thread ${id}.`, false);
+    }
+    return describeThread(thread);
+  }
+
   threadCreated(id: number): void {
     if (!this.lastThreads.some((thread) => thread.id === id)) {
       this.lastThreads = [...this.lastThreads, { id, name: `Thread ${id}`, tid: 0 }];

@@ -1,9 +1,9 @@
 // Breakpoints of every kind on a real C++ program: where they stop, how often, and what they say.
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { debuggee } from '../support/debuggees';
 import { Sessions } from '../support/sessions';
@@ -241,5 +241,56 @@ describe('breakpoints', () => {
     const { client } = await sessions.launch('playground', ['hits']);
     const [elsewhere] = await client.setBreakpoints(join(tmpdir(), 'elsewhere', 'playground.cpp'), [{ line: debuggee('playground').line('@hit') }]);
     expect(elsewhere!.verified).to.equal(false);
+  });
+
+  it('stops where Rust panics', async () => {
+    const { client } = await sessions.launch('panics');
+    await client.request('setExceptionBreakpoints', { filters: ['rust_panic'] });
+    await client.configurationDone();
+    const stop = await client.stopped();
+    expect(stop).to.deep.include({ reason: 'exception', description: 'Rust panic', threadId: 2 });
+    const { stackFrames } = await client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId: 2 });
+    expect(stackFrames.map(({ name }) => name).join()).to.contain('panics::divide');
+    await client.request('continue', { threadId: 2 });
+    expect(await client.event('exited')).to.deep.equal({ exitCode: 0 });
+  });
+
+  it('leaves the children of the program in peace', async () => {
+    const { client, debuggee: target } = await sessions.launch('forks');
+    await client.setBreakpoints(target.source, [{ line: target.line('@work') }]);
+    await client.configurationDone();
+    const stop = await client.stopped();
+    expect(await client.evaluate('n', stop.threadId)).to.equal('5');
+    expect(client.output('stdout')).to.equal('child 8\n');
+    await client.request('continue', { threadId: stop.threadId });
+    expect(await client.event('exited')).to.deep.equal({ exitCode: 0 });
+  });
+
+  it('keeps breakpoints over an exec', async () => {
+    const counter = debuggee('counter');
+    const { client } = await sessions.launch('endings', ['exec', counter.program, '2']);
+    const [pending] = await client.setBreakpoints(counter.source, [{ line: counter.line('@end') }]);
+    expect(pending!.verified).to.equal(false);
+    await client.configurationDone();
+    const stop = await client.stopped();
+    expect(stop.reason).to.equal('breakpoint');
+    expect((await client.top(stop.threadId)).line).to.equal(counter.line('@end'));
+    expect(await client.evaluate('ticks', stop.threadId)).to.equal('2');
+  });
+
+  it('finds a source that the client knows by another path', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rollpoint-test-link-'));
+    try {
+      const { client, debuggee: target } = await sessions.launch('playground', ['hits']);
+      const link = join(folder, 'elsewhere');
+      symlinkSync(dirname(target.source), link);
+      const [breakpoint] = await client.setBreakpoints(join(link, basename(target.source)), [{ line: target.line('@hit') }]);
+      expect(breakpoint).to.deep.include({ verified: true });
+      expect(breakpoint!.source?.path).to.equal(join(link, basename(target.source)));
+      await client.configurationDone();
+      expect((await client.stopped()).hitBreakpointIds).to.deep.equal([breakpoint!.id]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
