@@ -91,6 +91,23 @@ class Workbench {
     if (((await header.getAttribute('aria-expanded')) === 'true') !== wanted) await header.click();
   }
 
+  /** Gives the Snapshots view room by its upper edge and the edge of the side bar, both in pixels of the window. */
+  async makeRoom({ top, right }) {
+    const pane = await this.snapshotsPane.boundingBox();
+    await this.drag({ x: pane.x + pane.width / 2, y: pane.y }, { x: pane.x + pane.width / 2, y: top });
+    const bar = await this.page.locator('.part.sidebar').boundingBox();
+    const edge = bar.x + bar.width + 3;
+    await this.drag({ x: edge, y: 300 }, { x: right, y: 300 });
+  }
+
+  async drag(from, to) {
+    const { mouse } = this.page;
+    await mouse.move(from.x, from.y);
+    await mouse.down();
+    await mouse.move(to.x, to.y, { steps: 10 });
+    await mouse.up();
+  }
+
   /** Runs a command by its title in the palette. */
   async command(title) {
     await this.openPalette(title);
