@@ -17,6 +17,7 @@ import { UserError } from '../errors';
 import type { Core, ProcessEvent } from './core';
 import { explainStart, shellCommand, StartupExit } from './start';
 import type { RollbackResult, Stdio } from './native';
+import { WatchRegions, type WatchPiece } from './watchRegions';
 
 export interface RestoreOutcome {
   id: number;
@@ -37,7 +38,10 @@ export class CoreTarget implements Target {
   process: TargetProcess | null = null;
   private readonly listeners = new Set<(stop: TargetStop) => void>();
   private readonly registers = new Map<number, ThreadRegisters>();
+  private readonly watched = new WatchRegions();
   private armed: ArmedRestore | null = null;
+  /** Threads that the last resume named; `ALL` among them for every one. */
+  private resumed: number[] = [ALL];
   /** The stops of a start through a shell or a wrapper are nobody's business. */
   private starting = false;
 
@@ -105,6 +109,7 @@ export class CoreTarget implements Target {
     if (this.armed && (await this.restore(this.armed, actions))) return;
     const before = this.lastStop;
     this.lastStop = null;
+    this.resumed = actions.map((action) => action.tid);
     try {
       await this.core.resume(actions);
     } catch (error) {
@@ -157,12 +162,27 @@ export class CoreTarget implements Target {
     await this.core.writeRegisters(tid, registers);
   }
 
-  insertBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
-    return this.core.insertBreakpoint(type, address, length);
+  /** All of a watched region, or none of it. */
+  async insertBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
+    if (!isWatch(type)) return this.core.insertBreakpoint(type, address, length);
+    const done: WatchPiece[] = [];
+    try {
+      for (const piece of this.watched.add(type, address, length)) {
+        await this.core.insertBreakpoint(piece.kind, piece.address, piece.length);
+        done.push(piece);
+      }
+    } catch (error) {
+      this.watched.remove(type, address, length);
+      for (const piece of done) await this.core.removeBreakpoint(piece.kind, piece.address, piece.length);
+      throw error;
+    }
   }
 
-  removeBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
-    return this.core.removeBreakpoint(type, address, length);
+  async removeBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
+    if (!isWatch(type)) return this.core.removeBreakpoint(type, address, length);
+    for (const piece of this.watched.remove(type, address, length)) {
+      await this.core.removeBreakpoint(piece.kind, piece.address, piece.length);
+    }
   }
 
   readSiginfo(tid: number): Promise<Uint8Array> {
@@ -226,7 +246,13 @@ export class CoreTarget implements Target {
     if (this.starting) return;
     if (event.type === 'exited') this.announce({ state: 'exited', pid: event.pid, code: event.code });
     else if (event.type === 'killed') this.announce({ state: 'killed', pid: event.pid, signal: event.signal });
-    else this.announce({ state: 'stopped', pid: event.pid, tid: event.tid, cause: causeOf(event) });
+    else this.announce({ state: 'stopped', pid: event.pid, tid: this.stopTid(event), cause: causeOf(event) });
+  }
+
+  /** An interrupt is nobody's own stop: it goes to a thread that ran, for a debugger that runs one thread alone. */
+  private stopTid(event: Extract<ProcessEvent, { type: 'stopped' }>): number {
+    if (event.reason !== 'interrupt' || this.resumed.includes(ALL) || this.resumed.includes(event.tid)) return event.tid;
+    return this.resumed[0] ?? event.tid;
   }
 
   private announce(stop: TargetStop): void {
@@ -235,6 +261,7 @@ export class CoreTarget implements Target {
       this.process = null;
       this.disarmRestore('the process has ended');
     } else if (this.process && stop.cause.kind === 'exec') {
+      this.watched.clear();
       this.process = { ...this.process, executable: stop.cause.executable };
     }
     for (const listener of [...this.listeners]) listener(stop);
@@ -243,9 +270,15 @@ export class CoreTarget implements Target {
   private forget(): void {
     this.disarmRestore('the process is gone');
     this.registers.clear();
+    this.watched.clear();
+    this.resumed = [ALL];
     this.process = null;
     this.lastStop = null;
   }
+}
+
+function isWatch(type: BreakpointType): boolean {
+  return type !== 'software' && type !== 'hardware';
 }
 
 function causeOf(event: Extract<ProcessEvent, { type: 'stopped' }>): StopCause {

@@ -6,6 +6,12 @@ import type { BreakpointType } from './target';
 
 const types: Readonly<Record<string, BreakpointType>> = { 0: 'software', 1: 'hardware', 2: 'write', 3: 'read', 4: 'access' };
 
+/**
+ * Kinds that the packet gets an empty reply for. amd64 cannot watch reads alone; told so, gdb watches every access and
+ * drops the stops at writes itself.
+ */
+const unsupported: ReadonlySet<BreakpointType> = new Set(['read']);
+
 /** `0,401136,1`; conditions and commands after `;` are never announced, so gdb sends none. */
 export function parseBreakpoint(args: string): { type: BreakpointType; address: bigint; length: number } | null {
   const [number, rest] = splitOnce(args, ',');
@@ -19,7 +25,7 @@ export function parseBreakpoint(args: string): { type: BreakpointType; address: 
 function handler(operation: 'insertBreakpoint' | 'removeBreakpoint'): Handler {
   return async (client, args) => {
     const breakpoint = parseBreakpoint(args);
-    if (!breakpoint) return '';
+    if (!breakpoint || unsupported.has(breakpoint.type)) return '';
     await client.target[operation](breakpoint.type, breakpoint.address, breakpoint.length);
     return 'OK';
   };

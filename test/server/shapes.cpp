@@ -18,7 +18,7 @@ volatile sig_atomic_t alarms = 0;
 std::string greeting = "hello, world";
 
 int tick(int by) {
-  ticks += by;  // @tick
+  __atomic_add_fetch(&ticks, by, __ATOMIC_SEQ_CST);  // @tick
   total += ticks;
   return ticks;  // @ticked
 }

@@ -14,6 +14,7 @@ export const serverProgram = join(here, '..', '..', 'dist', 'rollpoint-server.js
 const source = join(here, 'shapes.cpp');
 
 let folder: string | null = null;
+let built: string | null = null;
 
 /** A folder of this test run; removed by `cleanUp`. */
 export function scratch(): string {
@@ -24,9 +25,8 @@ export function scratch(): string {
 export function cleanUp(): void {
   if (folder) rmSync(folder, { recursive: true, force: true });
   folder = null;
+  built = null;
 }
-
-let built: string | null = null;
 
 /** The debuggee, compiled once a run. */
 export function shapes(): string {
