@@ -89,7 +89,7 @@ describe('rollpoint-server with plain gdb', () => {
     expect(run.gdb).to.include('$2 = {1, 2, 3, 4, 5, 6, 70, 8}');
     expect(run.gdb).to.include('$3 = {1, 2, 3, 4, 5, 6, 70, 8}');
     if (wide) {
-      expect(run.gdb).to.include('$4 = {0 <repeats 15 times>, 99}');
+      expect(run.gdb).to.match(/\$4 = {.*, 99}\n/);
       expect(run.gdb).to.include('$5 = 5');
     }
   });
