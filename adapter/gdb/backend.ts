@@ -33,6 +33,7 @@ export class Gdb {
   private capture: string[] | undefined;
   private consoleQueue: Promise<unknown> = Promise.resolve();
   private gone: string | undefined;
+  private started = false;
   private listener: GdbListener | undefined;
   /** False where gdb was built without Python: no pretty-printers, log points or hit conditions. */
   hasPython = false;
@@ -66,6 +67,7 @@ export class Gdb {
       });
     });
     await Promise.race([this.backend.spawn({}), ended]);
+    this.started = true;
     await this.configure();
   }
 
@@ -140,7 +142,9 @@ export class Gdb {
 
   /** Asks gdb to leave, and makes sure that it does. */
   async stop(): Promise<void> {
-    if (this.alive) {
+    if (!this.started) {
+      await this.process.stop();
+    } else if (this.alive) {
       const left = new Promise<void>((done) => this.backend.once('exit', () => done()));
       void this.backend.sendGDBExit().catch(() => undefined);
       const patience = setTimeout(() => void this.process.stop(), 1000);

@@ -73,6 +73,7 @@ export function parseGdbVersion(output: string): string | undefined {
 
 export class GdbProcess implements IGDBProcessManager {
   private child: ChildProcessWithoutNullStreams | undefined;
+  private stopped = false;
 
   constructor(private readonly location: GdbLocation) {}
 
@@ -81,6 +82,9 @@ export class GdbProcess implements IGDBProcessManager {
   }
 
   start(): Promise<IStdioProcess> {
+    if (this.stopped) {
+      return Promise.reject(new UserError('The session was ended before gdb started.', false));
+    }
     // MI c-strings are decoded as UTF-8 whatever the locale of the desktop is.
     const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C.UTF-8', TERM: 'dumb' };
     // For the parent's Node or Electron alone; gdb's Python and the debuggee must not see it.
@@ -97,6 +101,7 @@ export class GdbProcess implements IGDBProcessManager {
 
   /** Resolves when the process is gone. */
   async stop(): Promise<void> {
+    this.stopped = true;
     const { child } = this;
     if (!child?.pid || child.exitCode !== null || child.signalCode !== null) {
       return;

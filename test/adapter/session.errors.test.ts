@@ -124,6 +124,16 @@ describe('a session that cannot start', () => {
     expect(await client.evaluate('$answer', stop.threadId)).to.equal('42');
   });
 
+  it('is broken off while it starts', async () => {
+    const slow = file('slow', '#!/bin/sh\n[ "$2" = --version ] && echo "GNU gdb 13.1" && exit\nexec sleep 1000\n');
+    const client = sessions.connect();
+    await client.initialize();
+    const launched = client.raw('launch', { program, gdb: slow });
+    await client.event('output');
+    expect((await client.raw('disconnect')).success).to.equal(true);
+    expect((await launched).success).to.equal(false);
+  });
+
   it('attaches to no process', async () => {
     expect(await refusal({ pid: 'twelve' }, {}, 'attach')).to.contain('set "pid"');
   });

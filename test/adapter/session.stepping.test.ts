@@ -1,5 +1,9 @@
 // Stepping, pausing, threads and stacks on a real C++ program.
 import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { Sessions } from '../support/sessions';
 
@@ -181,5 +185,29 @@ describe('stepping', () => {
     expect((await client.raw('threads')).success).to.equal(true);
     const unknown = await client.raw('makeCoffee');
     expect(unknown.message).to.contain('makeCoffee');
+  });
+
+  it('gives the code where the source is missing', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rollpoint-test-source-'));
+    const source = join(folder, 'gone.cpp');
+    const program = join(folder, 'gone');
+    try {
+      writeFileSync(source, 'int main() {\n  return 6;\n}\n');
+      execFileSync('g++', ['-g', '-o', program, source]);
+      rmSync(source);
+      const client = sessions.connect();
+      await client.launch({ program, snapshots: { auto: 'off' } });
+      await client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'main' }] });
+      await client.configurationDone();
+      const stop = await client.stopped();
+      const { stackFrames } = await client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId: stop.threadId });
+      const missing = stackFrames[0]!.source!;
+      expect(missing.sourceReference).to.be.greaterThan(0);
+      const { content } = await client.request<{ content: string }>('source', { source: missing, sourceReference: missing.sourceReference });
+      expect(content).to.contain(`not on this machine: ${source}`);
+      expect(content).to.match(/=> 0x[0-9a-f]+ <main\(\)\+\d+>/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
