@@ -33,6 +33,19 @@ export function browser() {
   return null;
 }
 
+/** rustup puts it where a login shell finds it, which the shell of a test run often is not. */
+function rustc() {
+  const ofRustup = path.join(homedir(), '.cargo/bin/rustc');
+  return which('rustc') ?? (existsSync(ofRustup) ? ofRustup : null);
+}
+
+function hasRustPrinters() {
+  const compiler = rustc();
+  if (!compiler) return false;
+  const sysroot = spawnSync(compiler, ['--print', 'sysroot'], { encoding: 'utf8' }).stdout?.trim() ?? '';
+  return existsSync(path.join(sysroot, 'lib/rustlib/etc/gdb_load_rust_pretty_printers.py'));
+}
+
 const program = (name, packageName = name) => ({ package: packageName, present: () => which(name) !== null });
 
 const always = [program('g++'), program('gdb')];
@@ -48,8 +61,9 @@ const forTests = [
   program('zstd'),
   program('setpriv', 'util-linux'),
   program('git'),
-  // rustup puts it where a login shell finds it, which the shell of a test run often is not.
-  { package: 'rustc', present: () => which('rustc') !== null || existsSync(path.join(homedir(), '.cargo/bin/rustc')) },
+  { package: 'rustc', present: () => rustc() !== null },
+  // gdb's printers of Rust's collections; a toolchain of rustup has them inside.
+  { package: 'rust-gdb', present: hasRustPrinters },
 ];
 
 export function required({ tests = false, host = false, browser: wantsBrowser = false }) {
