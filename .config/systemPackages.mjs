@@ -41,9 +41,8 @@ function rustc() {
 
 function hasRustPrinters() {
   const compiler = rustc();
-  if (!compiler) return false;
-  const sysroot = spawnSync(compiler, ['--print', 'sysroot'], { encoding: 'utf8' }).stdout?.trim() ?? '';
-  return existsSync(path.join(sysroot, 'lib/rustlib/etc/gdb_load_rust_pretty_printers.py'));
+  const own = compiler && spawnSync(compiler, ['--print', 'sysroot'], { encoding: 'utf8' }).stdout?.trim();
+  return [own, '/usr'].some((folder) => folder && existsSync(path.join(folder, 'lib/rustlib/etc/gdb_load_rust_pretty_printers.py')));
 }
 
 const program = (name, packageName = name) => ({ package: packageName, present: () => which(name) !== null });
