@@ -211,6 +211,33 @@ class Courier {
   UniqueFd ours_;
 };
 
+// A terminal is not held, since a duplicate would hide its end from the other side; by its name it is the same one again.
+// Returns the numbers that stay closed.
+std::vector<int> reopen_terminals(Process& process, const DescriptorTable& wanted, const std::vector<int>& numbers) {
+  std::vector<int> failed;
+  std::map<std::pair<std::string, int>, int> opened;
+  RemoteSyscalls remote(process);
+  for (int number : numbers) {
+    const auto& descriptor = wanted.at(number);
+    const int flags = descriptor.flags & (O_ACCMODE | kSettableFlags), close_on_exec = descriptor.flags & O_CLOEXEC;
+    const auto [it, is_first] = opened.try_emplace({descriptor.target, flags}, number);
+    int64_t from = it->second;
+    if (is_first) {
+      const uint64_t path = remote.put(descriptor.target.c_str(), descriptor.target.size() + 1);
+      from = remote.call(SYS_open, path, static_cast<uint64_t>(flags | O_NOCTTY | close_on_exec));
+    }
+    if (from < 0) {
+      opened.erase(it);
+      failed.push_back(number);
+      continue;
+    }
+    if (from == number) continue;
+    remote.require("dup3", SYS_dup3, static_cast<uint64_t>(from), static_cast<uint64_t>(number), static_cast<uint64_t>(close_on_exec));
+    if (is_first) remote.call(SYS_close, static_cast<uint64_t>(from));
+  }
+  return failed;
+}
+
 }  // namespace
 
 bool Descriptor::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
@@ -249,18 +276,24 @@ DescriptorTable read_descriptors(Process& process, const DescriptorTable* before
 std::vector<std::string> restore_descriptors(Process& process, const DescriptorTable& wanted) {
   std::vector<std::string> left;
   std::vector<RemoteCall> closes;
-  std::vector<int> missing;
+  std::vector<int> missing, terminals;
   const auto open = open_numbers(process);
   for (int number : open)
     if (!wanted.contains(number)) closes.push_back({SYS_close, {static_cast<uint64_t>(number)}});
   RemoteSyscalls remote(process);
   if (!closes.empty()) remote.batch(closes);
-  for (auto& [number, descriptor] : wanted) {
+  auto stays_away = [&](int number) {
     const bool is_open = std::binary_search(open.begin(), open.end(), number);
-    if (is_open && is_same(process, number, descriptor)) continue;
+    left.push_back("The " + describe(number, wanted.at(number)) + " was " + (is_open ? "replaced" : "closed") + " since and does not come back.");
+  };
+  for (auto& [number, descriptor] : wanted) {
+    if (std::binary_search(open.begin(), open.end(), number) && is_same(process, number, descriptor)) continue;
     if (descriptor.held) missing.push_back(number);
-    else left.push_back("The " + describe(number, descriptor) + " was " + (is_open ? "replaced" : "closed") + " since and does not come back.");
+    else if (descriptor.kind == DescriptorKind::kTerminal) terminals.push_back(number);
+    else stays_away(number);
   }
+  if (!terminals.empty())
+    for (int number : reopen_terminals(process, wanted, terminals)) stays_away(number);
   if (!missing.empty()) {
     Courier courier(process);
     for (int number : missing) {
