@@ -206,7 +206,7 @@ async function startRelay(
       server.listen(path, resolve);
     });
     const connected = new Promise<Relay>((resolve, reject) => {
-      server.once('connection', (socket) => greet(socket).then(resolve, reject));
+      server.once('connection', (socket) => void greet(socket).then(resolve, reject));
       timer = setTimeout(
         () => reject(new UserError(`The terminal did not start within ${terminalStartMillis / 1000} seconds. ${otherConsole}`)),
         terminalStartMillis,

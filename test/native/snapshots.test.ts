@@ -1,5 +1,8 @@
 // Capture and rollback against an oracle: after each rollback the process is read anew and compared byte for byte with
 // what it was when the snapshot was taken. With each dirty tracker that the kernel has.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { TrackerKind } from '../../adapter/core/native';
 import { addon, Rig } from '../support/native';
@@ -167,7 +170,7 @@ for (const tracker of trackers) {
       await rollback(2);
       await rollback(5);
       await rig.core.deleteSnapshot(5);
-      expect((await rig.core.rollback(5).catch((error: { code: string }) => error.code)) as string).to.match(/^RP_/);
+      expect((await rig.core.rollback(5).catch((error: { code: string }) => error.code))).to.match(/^RP_/);
       await run(1);
       await rollback(4);
       await rig.core.deleteSnapshot(4);
@@ -189,6 +192,27 @@ for (const tracker of trackers) {
       expect(await rig.readInt('total')).to.equal(0);
       await rollback(2);
       expect(await rig.readInt('total')).to.equal(0x09090909);
+    });
+
+    it('gives closed descriptors back with their offsets and flags, and closes those opened since', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'rollpoint-native-'));
+      try {
+        rig = await Rig.launch('descriptors', [join(folder, 'file')], { tracker });
+        await rig.breakAt('at_step');
+        await run(1);
+        await capture();
+        await run(1);
+        await capture();
+        for (const id of [1, 2, 1]) {
+          await rollback(id);
+        }
+        await run(1);
+        await rig.clearBreakpoints();
+        expect(await rig.continue()).to.deep.include({ type: 'exited', code: 0 });
+        expect(await rig.allOutput()).to.equal('read\nread\n');
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     });
 
     it('loses its snapshots with an exec, and says so', async () => {

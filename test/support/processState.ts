@@ -94,7 +94,7 @@ async function rseqAreas(rig: Rig, mappings: Mapping[]): Promise<bigint[]> {
   if (!linker || symbol === undefined) {
     return [];
   }
-  const offset = (await rig.core.readMemory(linker.start + symbol, 8)) as Uint8Array;
+  const offset = (await rig.core.readMemory(linker.start + symbol, 8));
   const threads = await rig.core.threads();
   const bases = await Promise.all(threads.map(({ tid }) => rig.register(tid, 'fs_base')));
   const relative = new DataView(offset.buffer, offset.byteOffset).getBigInt64(0, true);
