@@ -68,7 +68,8 @@ export class SnapshotsView implements vscode.TreeDataProvider<SnapshotNode>, vsc
         ? vscode.TreeItemCollapsibleState.Expanded
         : vscode.TreeItemCollapsibleState.None,
     );
-    item.id = `${this.tracker.current?.session.id ?? ''}/${snapshot.id}`;
+    // Another id once branches leave from it: VS Code would show one that it knew as a leaf collapsed.
+    item.id = `${this.tracker.current?.session.id ?? ''}/${snapshot.id}${element.children.length > 0 ? '/branches' : ''}`;
     item.description = descriptionOf(element);
     item.tooltip = tooltipOf(element);
     item.iconPath = iconOf(element);

@@ -37,7 +37,7 @@ try {
     extensionDevelopmentPath: checkout,
     extensionTestsPath: path.join(output, 'suite.js'),
     launchArgs: [
-      workspace,
+      workspace.folder,
       '--disable-workspace-trust',
       `--user-data-dir=${path.join(profile, 'user')}`,
       `--extensions-dir=${path.join(profile, 'extensions')}`,
@@ -48,5 +48,6 @@ try {
   console.error(error.message);
   process.exitCode = 1;
 } finally {
-  for (const folder of [profile, workspace]) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  workspace.remove();
 }

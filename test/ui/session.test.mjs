@@ -1,19 +1,18 @@
 // A session by mouse and keyboard: snapshots appear, one is taken, earlier ones are restored, a branch grows.
 import { expect } from 'chai';
-import { readFileSync } from 'node:fs';
-import * as path from 'node:path';
-import { checkout } from '../host/location.mjs';
 import { openWorkbench } from './workbench.mjs';
 
 const mark = 'break here';
-const lines = readFileSync(path.join(checkout, 'test/sample/warehouse.cpp'), 'utf8').split('\n');
-const markLine = lines.findIndex((line) => line.includes(mark)) + 1;
 
 describe('a session by mouse and keyboard', function () {
   // One story: each step needs those before it.
   this.bail(true);
   let workbench;
-  before(async () => (workbench = await openWorkbench()));
+  let markLine;
+  before(async () => {
+    workbench = await openWorkbench();
+    markLine = workbench.lineOf(mark);
+  });
   after(() => workbench?.close());
   afterEach(async function () {
     if (this.currentTest.state === 'failed') await workbench.screenshot('failed-session');
@@ -142,18 +141,47 @@ describe('a session by mouse and keyboard', function () {
 
   it('goes on differently after a variable is changed', async () => {
     await workbench.page.locator('.view-line', { hasText: mark }).first().click();
-    await workbench.variable('wanted').dblclick();
-    const input = workbench.page.locator('.debug-variables input');
-    await input.fill('33');
-    await workbench.press('Enter');
-    await workbench.waitForVariable('wanted', '33');
+    await workbench.setVariable(undefined, 'wanted', '33');
     await goOnTo(10);
     await goOnTo(11);
     await workbench.waitForVariable('wanted', '18');
     await workbench.screenshot('second-branch');
   });
 
-  it('keeps the list until the session ends', async () => {
+  it('tells all of a snapshot in its tooltip', async () => {
+    await workbench.row(2).locator('.label-name').hover();
+    const tooltip = workbench.page.locator('.monaco-hover', { hasText: 'Snapshot 2: nuts arrive' });
+    await tooltip.waitFor();
+    const text = await tooltip.innerText();
+    for (const word of ['Warehouse::carry_out', 'warehouse.cpp', 'breakpoint', 'page', 'Pause', 'snapshot 1']) {
+      expect(text).to.include(word);
+    }
+    await workbench.screenshot('tooltip');
+  });
+
+  it('deletes all but the pinned ones', async () => {
+    await workbench.rowAction(2, 'Pin');
+    await workbench.command('Rollpoint: Delete all snapshots');
+    const question = workbench.notification('Delete all 9 snapshots of this session?');
+    await question.waitFor();
+    await workbench.screenshot('delete-all');
+    await question.getByText('Keep pinned').click();
+    await workbench.row(1).waitFor({ state: 'detached' });
+    expect(await workbench.drawing()).to.deep.equal(['2']);
+    await workbench.rowAction(2, 'Restore');
+    await workbench.currentRow(2).waitFor();
+    await workbench.waitForVariable('wanted', '55');
+  });
+
+  it('starts anew with Restart', async () => {
+    await workbench.press('Control+Shift+F5');
+    await workbench.currentRow(1).waitFor();
+    await workbench.waitForVariable('wanted', '40');
+    expect(await workbench.drawing()).to.deep.equal(['1 current']);
+    await goOnTo(2);
+  });
+
+  it('forgets the list when the session ends', async () => {
     await workbench.press('Shift+F5');
     await workbench.debugToolbar.waitFor({ state: 'hidden' });
     await workbench.snapshotsPane.getByText('Start debugging').waitFor();

@@ -1,6 +1,6 @@
 // VS Code's window as a user sees it: what is on it, and what mouse and keyboard do to it.
 // Must know nothing of the extension but its name and the view that it adds.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { copySample } from '../extension/workspace.mjs';
 import { launchBrowser } from '../host/browser.mjs';
@@ -10,10 +10,10 @@ import { checkout } from '../host/location.mjs';
 const screens = path.join(checkout, 'test/output/screens');
 const paneTitle = 'Snapshots';
 
-/** Opens a copy of the sample in a window of its own. */
-export async function openWorkbench({ size = { width: 1280, height: 800 }, userSettings = {} } = {}) {
-  const folder = copySample({ build: false });
-  const server = await startServer({ userSettings });
+/** Opens a copy of the sample in a window of its own, with the extension installed. */
+export async function openWorkbench({ size = { width: 1280, height: 800 }, userSettings, trustPrompt } = {}) {
+  const { folder, remove } = copySample({ build: false });
+  const server = await startServer({ userSettings, trustPrompt, installed: [checkout], driver: false });
   const browser = await launchBrowser();
   const context = await browser.newContext({ viewport: size });
   const page = await context.newPage();
@@ -21,26 +21,35 @@ export async function openWorkbench({ size = { width: 1280, height: 800 }, userS
   const close = async () => {
     await browser.close();
     await server.stop();
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   };
   try {
-    await page.goto(server.address({ folder, development: [process.env.ROLLPOINT_UNDER_TEST ?? checkout] }));
-    await page.locator('.monaco-workbench').waitFor();
-    // Keys pressed before that are lost.
-    await page.waitForFunction(() => globalThis.driver?.whenWorkbenchRestored);
-    await page.evaluate(() => globalThis.driver.whenWorkbenchRestored());
+    await page.goto(server.address({ folder }));
+    await page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'warehouse.cpp' }).waitFor();
   } catch (error) {
     await close();
     throw error;
   }
-  return new Workbench(page, close, server);
+  return new Workbench(page, close, folder);
+}
+
+async function pressUntil(page, key, locator) {
+  for (let tries = 5; tries > 0; tries--) {
+    await page.keyboard.press(key);
+    const seen = await locator.waitFor({ timeout: 3000 }).then(
+      () => true,
+      () => false,
+    );
+    if (seen) return;
+  }
+  throw new Error(`${key} has no effect.`);
 }
 
 class Workbench {
-  constructor(page, close, server) {
+  constructor(page, close, folder) {
     this.page = page;
     this.close = close;
-    this.server = server;
+    this.folder = folder;
     this.snapshotsPane = page.locator('.pane', { has: page.locator('.pane-header', { hasText: paneTitle }) });
     this.rows = this.snapshotsPane.locator('.monaco-list-row');
     this.debugToolbar = page.locator('.debug-toolbar');
@@ -59,19 +68,28 @@ class Workbench {
   }
 
   async openFile(name) {
-    await this.press('Control+P');
     const input = this.page.locator('.quick-input-widget input');
+    // Keys pressed while the window is still being set up are lost.
+    await pressUntil(this.page, 'Control+P', input);
     await input.fill(name);
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first().waitFor();
     await this.press('Enter');
     await this.page.locator('.tab.active', { hasText: name }).waitFor();
   }
 
+  /** 1-based number of the first line of the sample that contains `text`. */
+  lineOf(text) {
+    const lines = readFileSync(path.join(this.folder, 'warehouse.cpp'), 'utf8').split('\n');
+    return lines.findIndex((line) => line.includes(text)) + 1;
+  }
+
   /** Puts a breakpoint on the line that contains `text`, which must be in sight. */
   async toggleBreakpoint(text) {
     await this.page.locator('.view-line', { hasText: text }).first().click();
+    const shown = this.page.locator('.glyph-margin-widgets [class*="codicon-debug-breakpoint"]');
+    const before = await shown.count();
     await this.press('F9');
-    await this.page.locator('[class*="codicon-debug-breakpoint"]').first().waitFor();
+    await shown.nth(before).waitFor();
   }
 
   async goToLine(line) {
@@ -131,6 +149,14 @@ class Workbench {
     await input.waitFor({ state: 'hidden' });
   }
 
+  /** Answers the question for a debugger, which is asked only where several know the language. */
+  async chooseDebugger(name) {
+    const row = this.paletteRow(name);
+    const message = this.page.locator('.notification-toast');
+    await row.or(message).first().waitFor();
+    if (await row.isVisible()) await row.click();
+  }
+
   /** A button of the debug toolbar that can be pressed now. */
   toolbarButton(label) {
     return this.debugToolbar.locator(`.action-label:not(.disabled)[aria-label^="${label}"]`);
@@ -153,12 +179,23 @@ class Workbench {
   }
 
   variable(name) {
-    return this.page.locator('.debug-variables .monaco-list-row', { has: this.page.locator('.name', { hasText: name }) });
+    return this.page.locator('.debug-variables .monaco-list-row', { has: this.page.locator('.name', { hasText: new RegExp(`^${name}\\b`) }) });
   }
 
   /** Waits until the Variables view shows this value. */
   async waitForVariable(name, value) {
     await this.variable(name).locator('.value', { hasText: new RegExp(`^${value}$`) }).first().waitFor();
+  }
+
+  /** Changes a variable where it is shown; `inside`: the variable that it is a part of, which is opened. */
+  async setVariable(inside, name, value) {
+    if (inside) await this.variable(inside).click();
+    await this.variable(name).dblclick();
+    const input = this.page.locator('.debug-variables input');
+    await input.fill(value);
+    await this.press('Enter');
+    await input.waitFor({ state: 'hidden' });
+    await this.waitForVariable(name, value);
   }
 
   /** The row of snapshot `id`. */

@@ -1,6 +1,11 @@
 // What the window shows of Rollpoint before anything is debugged, and how it refuses what cannot work.
 import { expect } from 'chai';
+import { rmSync } from 'node:fs';
+import * as path from 'node:path';
 import { openWorkbench } from './workbench.mjs';
+
+/** Straight into restricted mode. */
+const userSettings = { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' };
 
 describe('the window, before a session', () => {
   let workbench;
@@ -37,6 +42,56 @@ describe('the window, before a session', () => {
     // The path of gdb belongs to the machine, so it stands under Remote, not under User.
     for (const title of ['Auto', 'Memory Limit', 'Files']) await titles.filter({ hasText: title }).waitFor();
     await workbench.screenshot('settings');
-    await workbench.command('View: Close Editor');
+  });
+});
+
+describe('a start that cannot work', () => {
+  let workbench;
+  before(async () => (workbench = await openWorkbench()));
+  after(() => workbench?.close());
+  afterEach(async function () {
+    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-start');
+  });
+
+  it('says what is missing, and builds and debugs when asked to', async () => {
+    // Without launch.json, so F5 goes by the open file; nothing is built yet.
+    rmSync(path.join(workbench.folder, '.vscode/launch.json'));
+    await workbench.openFile('warehouse.cpp');
+    await workbench.goToLine(workbench.lineOf('break here'));
+    await workbench.toggleBreakpoint('break here');
+    await workbench.press('F5');
+    await workbench.chooseDebugger('Rollpoint');
+    const message = workbench.notification('No program was found for warehouse.cpp');
+    await message.waitFor();
+    await workbench.screenshot('not-built');
+    await message.getByText('Build and debug').click();
+    await workbench.stoppedLine.waitFor();
+    expect(await workbench.stoppedLineNumber()).to.equal(workbench.lineOf('break here'));
+    await workbench.press('Shift+F5');
+    await workbench.debugToolbar.waitFor({ state: 'hidden' });
+  });
+});
+
+describe('a folder that is not trusted', () => {
+  let workbench;
+  before(async () => (workbench = await openWorkbench({ trustPrompt: true, userSettings })));
+  after(() => workbench?.close());
+  afterEach(async function () {
+    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-trust');
+  });
+
+  it('shows the view, and VS Code asks for trust before it debugs', async () => {
+    await workbench.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
+    await workbench.openFile('warehouse.cpp');
+    await workbench.showDebugView();
+    await workbench.expandPane('Snapshots', true);
+    await workbench.snapshotsPane.getByText('Start debugging').waitFor();
+    await workbench.press('F5');
+    const question = workbench.page.locator('.monaco-dialog-box');
+    await question.waitFor();
+    expect(await question.innerText()).to.match(/trust/i);
+    await workbench.screenshot('not-trusted');
+    await workbench.press('Escape');
+    expect(await workbench.debugToolbar.isVisible()).to.equal(false);
   });
 });

@@ -1,0 +1,67 @@
+// Makes media/readme/timeline.png from the running product: `node test/ui/screenshot.mjs`, after `npm run build`.
+import { mkdirSync } from 'node:fs';
+import * as path from 'node:path';
+import { checkout } from '../host/location.mjs';
+import { openWorkbench } from './workbench.mjs';
+
+const target = path.join(checkout, 'media/readme/timeline.png');
+const perOrder = 'break here';
+const evening = 'in the evening';
+const userSettings = {
+  'debug.openDebug': 'openOnSessionStart',
+  'debug.internalConsoleOptions': 'neverOpen',
+  'editor.minimap.enabled': false,
+  'window.commandCenter': false,
+  'window.title': 'warehouse',
+  'workbench.layoutControl.enabled': false,
+};
+
+const workbench = await openWorkbench({ userSettings });
+try {
+  const stopAt = async (id) => {
+    await workbench.currentRow(id).waitFor();
+    await workbench.stoppedLine.waitFor();
+  };
+  const name = async (id, label) => {
+    await workbench.row(id).click();
+    await workbench.press('F2');
+    await workbench.typeIntoInput(label);
+  };
+
+  await workbench.openFile('warehouse.cpp');
+  for (const text of [evening, perOrder]) {
+    await workbench.goToLine(workbench.lineOf(text));
+    await workbench.toggleBreakpoint(text);
+  }
+  await workbench.showDebugView();
+  for (const pane of ['Watch', 'Breakpoints', 'Call Stack']) await workbench.expandPane(pane, false);
+  await workbench.press('F5');
+  await stopAt(1);
+  await workbench.makeRoom({ top: 420, right: 640 });
+  for (let id = 2; id <= 9; id++) {
+    await workbench.press('F5');
+    await stopAt(id);
+  }
+  await name(9, 'evening: 10 pieces are missing');
+  await workbench.rowAction(9, 'Pin');
+  await name(5, '70 bolts, but room for 60');
+  await workbench.rowAction(5, 'Restore');
+  await stopAt(5);
+  await workbench.setVariable('shelf', 'room', '100');
+  await workbench.press('F5');
+  await stopAt(10);
+  await workbench.press('F5');
+  await stopAt(11);
+  await workbench.variable('order').click();
+  await workbench.variable('number').waitFor();
+  await workbench.row(5).click();
+  await workbench.page.mouse.move(900, 600);
+  await workbench.page.locator('.workbench-hover-container').waitFor({ state: 'hidden' });
+  mkdirSync(path.dirname(target), { recursive: true });
+  await workbench.page.screenshot({ path: target });
+} catch (error) {
+  await workbench.screenshot('failed-readme');
+  throw error;
+} finally {
+  await workbench.close();
+}
