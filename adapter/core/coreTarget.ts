@@ -57,6 +57,10 @@ export class CoreTarget implements Target {
     return this.core.capabilities;
   }
 
+  get armedRestore(): number | null {
+    return this.armed?.id ?? null;
+  }
+
   /** Listeners are called in the order of their subscription; each stop once. */
   onStop(listener: (stop: TargetStop) => void): () => void {
     this.listeners.add(listener);

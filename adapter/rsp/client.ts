@@ -79,6 +79,7 @@ export class Client {
   /** Documents and lists being read piece by piece. */
   readonly transfers = new Map<string, Buffer>();
   running = false;
+  /** An interrupt that no stop has answered yet. */
   interruptRequested = false;
   private readonly closing: (() => void)[] = [];
   private closed = false;
@@ -129,6 +130,7 @@ export class Client {
   forgetProcess(): void {
     this.generalThread = ANY;
     this.continueThread = ALL;
+    this.interruptRequested = false;
     this.transfers.clear();
   }
 
@@ -148,8 +150,9 @@ export class Client {
   }
 
   interrupt(): void {
+    // Between two steps the client does not know that nothing runs: the next resume ends at once.
+    this.interruptRequested = this.target.process !== null;
     if (!this.running) return;
-    this.interruptRequested = true;
     this.target.interrupt().catch((error: unknown) => this.log.trace(`interrupt: ${String(error)}`));
   }
 

@@ -41,17 +41,23 @@ export function parseVCont(text: string, parseThread: (text: string) => number):
   return actions;
 }
 
-function passes(client: Client, stop: TargetStop): number | null {
+function actionOf(actions: readonly TargetResume[], tid: number): TargetResume | undefined {
+  return actions.find((action) => action.tid === tid || action.tid === ALL);
+}
+
+/** The signal to go on with after a stop that gdb does not want to hear of; null when it does. */
+function passes(client: Client, stop: TargetStop, actions: readonly TargetResume[]): number | null {
   if (stop.state !== 'stopped') return null;
-  if (stop.cause.kind === 'signal' && client.passSignals.has(stop.cause.signal)) return stop.cause.signal;
   if (stop.cause.kind === 'exec' && !client.execEvents) return 0;
-  return null;
+  if (stop.cause.kind !== 'signal' || !client.passSignals.has(stop.cause.signal)) return null;
+  // A step that a signal interrupts would end in the handler: gdb steps over that by itself, so it must know.
+  return actionOf(actions, stop.tid)?.kind === 'continue' ? stop.cause.signal : null;
 }
 
 /** The same resume again after a stop that gdb does not want: the thread gets its signal, nobody gets one twice. */
 export function resumeAgain(actions: readonly TargetResume[], tid: number, signal: number): TargetResume[] {
   const plain = actions.map((action) => ({ ...action, signal: 0 }));
-  const own = plain.find((action) => action.tid === tid || action.tid === ALL);
+  const own = actionOf(plain, tid);
   return own ? [{ ...own, tid, signal }, ...plain] : plain;
 }
 
@@ -64,10 +70,23 @@ async function runToStop(client: Client, first: TargetResume[]): Promise<TargetS
     if (client.interruptRequested) client.interrupt();
     const stop = await stopped;
     if (!stop) return null;
-    const signal = passes(client, stop);
+    const signal = passes(client, stop, actions);
     if (signal === null || stop.state !== 'stopped') return stop;
     actions = resumeAgain(actions, stop.tid, signal);
   }
+}
+
+/**
+ * An interrupt that lost the race against another stop is still owed; a signal of the operating system would be pending
+ * now. Without this a program that is stepped all the time (software watchpoints) could not be interrupted.
+ */
+function takeInterrupt(client: Client, actions: readonly TargetResume[]): TargetStop | null {
+  const { process, armedRestore } = client.target;
+  if (!client.interruptRequested) return null;
+  if (armedRestore !== null || actions.some((action) => action.signal !== 0)) return null;
+  client.interruptRequested = false;
+  const first = actions.find((action) => action.tid !== ALL)?.tid ?? client.stoppedThread();
+  return process && { state: 'stopped', pid: process.pid, tid: first, cause: { kind: 'interrupt' } };
 }
 
 /** Runs, waits and gives the stop reply; null when the client left meanwhile. */
@@ -77,13 +96,15 @@ export async function resumeAndReply(client: Client, actions: TargetResume[]): P
   if (!client.target.process && lastStop && lastStop.state !== 'stopped') return stopReply(client, lastStop);
   if (!client.target.process) throw new PacketError('no process');
   client.transfers.clear();
+  const interrupted = takeInterrupt(client, actions);
+  if (interrupted) return stopReply(client, interrupted);
   client.running = true;
-  client.interruptRequested = false;
   try {
     const stop = await runToStop(client, actions);
     if (!stop) return null;
     const notice = endNotice(stop);
     if (notice) client.log.notice(notice);
+    if (stop.state !== 'stopped' || stop.cause.kind === 'interrupt' || stop.cause.kind === 'restored') client.interruptRequested = false;
     return await stopReply(client, stop);
   } catch (error) {
     return await resumeFailed(client, error);

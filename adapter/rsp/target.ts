@@ -109,6 +109,8 @@ export interface Target {
   /** How the process last stopped or ended; null while it runs and before the first. */
   readonly lastStop: TargetStop | null;
   readonly snapshots: SnapshotCommands | null;
+  /** The snapshot that the next `resume` rolls back to instead of running; null when it runs. */
+  readonly armedRestore: number | null;
   /** Every stop and end, after a `resume` as well as out of turn (killed from outside). Returns the way to unsubscribe. */
   onStop(listener: (stop: TargetStop) => void): () => void;
 
