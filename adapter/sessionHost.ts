@@ -73,6 +73,10 @@ export class SessionHost implements DebuggeeHost {
     }
   }
 
+  disarmRestore(): void {
+    this.target.disarmRestore('gdb did not resume');
+  }
+
   async detach(): Promise<void> {
     await this.target.detach();
   }

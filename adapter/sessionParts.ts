@@ -27,6 +27,8 @@ export interface DebuggeeHost {
   serve(): Promise<{ socket: string; connected(): Promise<void> }>;
   /** The next resume that gdb asks for rolls the process back instead; settles when that is done. */
   armRestore(id: SnapshotId): Promise<void>;
+  /** gdb did not resume after all. */
+  disarmRestore(): void;
   detach(): Promise<void>;
   kill(): Promise<void>;
   /** Ends all that `launch`, `attach` and `serve` began. */

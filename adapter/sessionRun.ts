@@ -11,7 +11,7 @@ import { locateGdb } from './gdb/gdbProcess';
 import { type MiBreakpoint, type MiStopped, quote } from './gdb/mi';
 import { loadRustPrinters } from './gdb/rustPrinters';
 import { Stack } from './gdb/stack';
-import type { ProgramEnd } from './gdb/stopReason';
+import { type ProgramEnd, signalName } from './gdb/stopReason';
 import { Variables } from './gdb/variables';
 import type { AttachPlan, LaunchPlan } from './launchArguments';
 import { breakpointEvent, event } from './sessionEvents';
@@ -199,16 +199,21 @@ export class Run {
 
   /** gdb reported the end of the program. */
   onProgramEnd(end: ProgramEnd): void {
-    const name = end.signal && !this.leaving ? `${end.signalMeaning ?? 'signal'} (${end.signal})` : undefined;
-    void this.finish(end.exitCode, name && `The program was ended by a signal: ${name}.`);
+    void this.finish(end.exitCode, end.signal === undefined ? undefined : this.wordsOf(end.signal, end.signalMeaning));
   }
 
   private onDebuggeeEnded(end: DebuggeeEnd): void {
     this.lastEnd = end;
     this.snapshots.onEnd();
-    // While it ran gdb tells of the end too, in order with all else that it tells.
-    if (!this.leaving && (!this.execution.running || !this.gdb.alive)) {
+    if (this.leaving) {
+      return;
+    }
+    if (!this.execution.running || !this.gdb.alive) {
       this.finishWith(end);
+    } else {
+      // gdb tells of the end too, in order with all else that it tells; unless the process went in the middle of a
+      // stop that gdb keeps to itself, where it loses the thread.
+      setTimeout(() => this.finishWith(end), gdbTellsMillis);
     }
   }
 
@@ -216,9 +221,17 @@ export class Run {
     if ('exitCode' in end) {
       void this.finish(end.exitCode, undefined);
     } else {
-      const words = end.signal === 9 ? 'The program was killed from outside (SIGKILL).' : `The program was ended by signal ${end.signal}.`;
-      void this.finish(128 + end.signal, this.leaving ? undefined : words);
+      void this.finish(128 + end.signal, this.wordsOf(signalName(end.signal), undefined));
     }
+  }
+
+  private wordsOf(signal: string, meaning: string | undefined): string | undefined {
+    if (this.leaving) {
+      return undefined;
+    }
+    return signal === 'SIGKILL'
+      ? 'The program was killed from outside (SIGKILL).'
+      : `The program was ended by a signal: ${meaning ? `${meaning} (${signal})` : signal}.`;
   }
 
   private onGdbEnded(how: string): void {
@@ -325,6 +338,7 @@ export class Run {
 }
 
 const graceMillis = 3000;
+const gdbTellsMillis = 1500;
 
 /** Where the file was deleted or lies in another mount namespace, the kernel still has it under /proc. */
 async function readable(path: string, otherwise: string): Promise<string> {

@@ -13,10 +13,12 @@ export function snapshotRequests(current: () => Run): Handlers {
   const handlers: SnapshotHandlers = {
     'rollpoint/takeSnapshot': async ({ label }) => {
       const run = current();
-      return run.execution.whileStopped(async () => {
+      const work = async () => {
         run.execution.requireStopped();
         return { snapshot: await run.snapshots.take(label) };
-      });
+      };
+      // Only a running program is held for it: a restore that is under way has to resume, and take waits for it.
+      return run.execution.running ? run.execution.whileStopped(work) : work();
     },
     'rollpoint/listSnapshots': () => current().snapshots.list(),
     'rollpoint/restoreSnapshot': async ({ id }) => {

@@ -84,7 +84,7 @@ export class SessionStops implements Restorer, Whereabouts {
       record = await execution.resumeTo('-exec-continue');
     }
     await gdb.command(`-break-delete ${number}`);
-    this.handle(record, false, record.bkptno === number ? 'entry' : undefined);
+    this.handle(record, execution.takePauseRequest(), record.bkptno === number ? 'entry' : undefined);
   }
 
   async here(): Promise<{ threadId: number; tid: number; location: SnapshotLocation | null }> {
@@ -94,23 +94,13 @@ export class SessionStops implements Restorer, Whereabouts {
 
   /** Rolls back, makes gdb look anew, and tells the client where the program stands then. */
   async restore(id: SnapshotId): Promise<void> {
-    const { execution, host, snapshots } = this.run;
-    let failure: unknown;
-    const done = host.armRestore(id).catch((error: unknown) => {
-      failure = error ?? new Error('unknown');
-    });
-    // gdb would step the current thread off the breakpoint that it stands at, and dies (infrun.c: finish_step_over)
-    // when another thread then stops. Those that the user disabled at gdb's prompt stay so.
-    const enabled = await this.enabledBreakpoints();
-    if (enabled) await this.run.gdb.command(`-break-disable ${enabled}`);
-    const record = await execution.resumeTo('-exec-continue');
-    if (enabled) await this.run.gdb.command(`-break-enable ${enabled}`).catch(() => undefined);
+    const { snapshots } = this.run;
+    const { record, failure } = await this.withoutBreakpoints(() => this.rollBack(id));
     const end = programEnd(record);
     if (end) {
       this.run.onProgramEnd(end);
       throw new UserError(`The program ended, so snapshot ${id} could not be restored.`);
     }
-    await done;
     const marker = isRestoreMarker(record);
     const report: StopReport = { ...stopReport(record, { pauseRequested: false, kindOf: () => undefined }), reason: 'goto' };
     this.arrive(report);
@@ -123,19 +113,48 @@ export class SessionStops implements Restorer, Whereabouts {
     this.send({ ...report, description: `Restored snapshot ${id}`, text: undefined, exception: undefined });
   }
 
+  private async rollBack(id: SnapshotId): Promise<{ record: MiStopped; failure: unknown }> {
+    const { execution, host } = this.run;
+    let failure: unknown;
+    const done = host.armRestore(id).catch((error: unknown) => {
+      failure = error ?? new Error('no reason given');
+    });
+    const record = await execution.resumeTo('-exec-continue').catch((error: unknown) => {
+      host.disarmRestore();
+      throw error;
+    });
+    await done;
+    return { record, failure };
+  }
+
+  /**
+   * gdb would step the current thread off the breakpoint that it stands at, and dies (infrun.c: finish_step_over) when
+   * another thread then stops. Enabling a watchpoint again also takes its value anew. Those that the user disabled at
+   * gdb's prompt stay so.
+   */
+  private async withoutBreakpoints<T>(work: () => Promise<T>): Promise<T> {
+    const { gdb } = this.run;
+    const enabled = await this.enabledBreakpoints();
+    if (!enabled) {
+      return work();
+    }
+    await gdb.command(`-break-disable ${enabled}`);
+    try {
+      return await work();
+    } finally {
+      await gdb.command(`-break-enable ${enabled}`).catch((error: unknown) => this.run.trace(`after the restore: ${messageOf(error)}`));
+    }
+  }
+
   /** Their numbers, as gdb's commands take them. */
   private async enabledBreakpoints(): Promise<string> {
     const { BreakpointTable } = await this.run.gdb.command<{ BreakpointTable: { body: MiBreakpoint[] } }>('-break-list');
     return BreakpointTable.body.flatMap(({ number, enabled }) => (enabled === 'y' ? [number] : [])).join(' ');
   }
 
-  /** Gdb keeps old values of watchpoints and its list of libraries over a restore. */
+  /** Gdb keeps its list of libraries over a restore. */
   private async lookAnew(): Promise<void> {
-    const { gdb, breakpoints } = this.run;
-    const watchpoints = breakpoints.numbersOf('data').join(' ');
-    const commands = watchpoints ? [`-break-disable ${watchpoints}`, `-break-enable ${watchpoints}`] : [];
-    for (const command of [...commands, '-file-list-shared-libraries']) {
-      await gdb.command(command).catch((error: unknown) => this.run.trace(`after the restore: ${messageOf(error)}`));
-    }
+    const { gdb } = this.run;
+    await gdb.command('-file-list-shared-libraries').catch((error: unknown) => this.run.trace(`after the restore: ${messageOf(error)}`));
   }
 }

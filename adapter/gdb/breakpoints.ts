@@ -88,10 +88,6 @@ export class Breakpoints {
     return entry && { id: entry.id, kind: entry.spec.kind, label: entry.spec.label };
   }
 
-  numbersOf(kind: BreakpointKind): string[] {
-    return this.entries().flatMap((entry) => (entry.spec.kind === kind && entry.number !== undefined ? [entry.number] : []));
-  }
-
   /** `=breakpoint-modified`: a library came with its code, or the breakpoint moved. */
   onModified(breakpoint: MiBreakpoint): void {
     const entry = this.find(breakpoint.number);

@@ -25,6 +25,8 @@ export class Execution {
   private state: RunState = 'notStarted';
   private pauseRequested = false;
   private interrupting = false;
+  /** The call that a step passes over is being finished, after an interruption of ours. */
+  private finishing = false;
   /** Set while work of ours holds the debuggee; its stop is not the user's. */
   private waiting: ((record: MiStopped) => void) | undefined;
   private work: Promise<unknown> = Promise.resolve();
@@ -71,6 +73,10 @@ export class Execution {
   /** Lets the debuggee run by an MI command; resolves when it does. */
   async resume(command: string, step?: Step, requested = true): Promise<void> {
     await this.work;
+    await this.go(command, step, requested);
+  }
+
+  private async go(command: string, step: Step | undefined, requested: boolean): Promise<void> {
     this.requireStopped();
     this.step = step;
     this.state = 'running';
@@ -87,15 +93,27 @@ export class Execution {
   }
 
   /** Resumes by `command`, whose stop is not the user's: it comes back as the result. */
-  async resumeTo(command: string): Promise<MiStopped> {
-    const stop = new Promise<MiStopped>((done) => (this.intercept = done));
-    try {
-      await this.resume(command, undefined, false);
-    } catch (error) {
-      this.intercept = undefined;
-      throw error;
-    }
-    return stop;
+  resumeTo(command: string): Promise<MiStopped> {
+    // In line with other work: nobody may interrupt what ends by itself in a moment.
+    const result = this.work.then(async () => {
+      const stop = new Promise<MiStopped>((done) => (this.intercept = done));
+      try {
+        await this.go(command, undefined, false);
+      } catch (error) {
+        this.intercept = undefined;
+        throw error;
+      }
+      return stop;
+    });
+    this.work = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Whether the user asked for the stop that came last, which is told once. */
+  takePauseRequest(): boolean {
+    const asked = this.pauseRequested;
+    this.pauseRequested = false;
+    return asked;
   }
 
   async pause(): Promise<void> {
@@ -138,11 +156,14 @@ export class Execution {
       this.tell(record);
       throw new UserError('The program has ended.', false);
     }
+    // Out of the call that a step passes over: the step goes on from there as well.
+    const ours = isInterrupt(record) || (this.finishing && record.reason === 'function-finished');
+    this.finishing = false;
     try {
       await this.listener.held(record);
       return await work();
     } finally {
-      if (isInterrupt(record) && !this.pauseRequested) {
+      if (ours && !this.pauseRequested) {
         if (!stay && this.state === 'stopped') {
           await this.runOn();
         }
@@ -171,12 +192,14 @@ export class Execution {
       await this.gdb.command(`-exec-${step.command} --thread ${step.threadId}`);
     } else {
       // Inside a call that the step was to pass over: out of it, then on with the line.
+      this.finishing = true;
       this.intercept = (record) => void this.finishStep(record, step);
       await this.gdb.command(`-exec-finish --thread ${step.threadId} --frame ${level - 1}`);
     }
   }
 
   private async finishStep(record: MiStopped, step: Step): Promise<void> {
+    this.finishing = false;
     // The call may have been the last of its line: then the step is done.
     if (record.reason !== 'function-finished' || Number(record.frame?.line) !== step.line) {
       this.tell(record);
@@ -225,20 +248,18 @@ export class Execution {
       this.state = 'stopped';
     }
     const { intercept, waiting } = this;
-    if (intercept) {
+    if (waiting) {
+      this.waiting = this.intercept = undefined;
+      waiting(record);
+    } else if (intercept) {
       this.intercept = undefined;
       intercept(record);
-    } else if (waiting) {
-      this.waiting = undefined;
-      waiting(record);
     } else {
       this.tell(record);
     }
   }
 
   private tell(record: MiStopped): void {
-    const asked = this.pauseRequested;
-    this.pauseRequested = false;
-    this.listener.stopped(record, asked);
+    this.listener.stopped(record, this.takePauseRequest());
   }
 }

@@ -131,6 +131,11 @@ function signalStop(record: MiStopped, context: StopContext): Pick<StopReport, '
   return { reason: 'exception', description, text: description, exception: { id, description, breakMode: 'always' } };
 }
 
+/** `SIGTERM` for 15. */
+export function signalName(number: number): string {
+  return Object.entries(signalNumbers).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
+}
+
 /** Linux numbers (signal(7)) of the names that gdb uses, on x86-64 and arm64. */
 const signalNumbers: Record<string, number> = Object.fromEntries([
   ...[

@@ -223,4 +223,32 @@ describe('restore in the debugger', () => {
       expect(await client.evaluate('squares.size()', stop.threadId)).to.equal(String(id));
     }
   });
+
+  it('answers all that a client asks at once', async () => {
+    const session = await sessions.launch('playground', ['spin'], { snapshots: {} });
+    const { client, debuggee } = session;
+    await session.runTo('@spin');
+    await session.resume();
+    const answers = await Promise.all([
+      client.raw('rollpoint/restoreSnapshot', { id: 1 }),
+      client.raw('setBreakpoints', { source: { path: debuggee.source }, breakpoints: [{ line: debuggee.line('@spin') }, { line: debuggee.line('@bottom') }] }),
+      client.raw('rollpoint/takeSnapshot', { label: 'meanwhile' }),
+      client.raw('rollpoint/restoreSnapshot', { id: 2 }),
+      client.raw('setFunctionBreakpoints', { breakpoints: [{ name: 'deep' }] }),
+      client.raw('threads'),
+    ]);
+    expect(answers.map(({ success }) => success)).to.deep.equal([true, true, true, true, true, true]);
+    expect((await client.stopped('goto')).description).to.equal('Restored snapshot 1');
+    expect((await client.stopped('goto')).description).to.equal('Restored snapshot 2');
+    await client.setBreakpoints(debuggee.source, []);
+    await client.request('continue', { threadId: 1 });
+    const busy = await Promise.all([
+      client.raw('rollpoint/takeSnapshot', {}),
+      client.raw('setFunctionBreakpoints', { breakpoints: [] }),
+      client.raw('rollpoint/takeSnapshot', {}),
+      client.raw('rollpoint/restoreSnapshot', { id: 1 }),
+    ]);
+    expect(busy.map(({ success }) => success)).to.deep.equal([true, true, true, true]);
+    expect((await client.stopped('goto')).description).to.equal('Restored snapshot 1');
+  });
 });
