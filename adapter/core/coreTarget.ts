@@ -42,6 +42,8 @@ export class CoreTarget implements Target {
   private armed: ArmedRestore | null = null;
   /** Threads that the last resume named; `ALL` among them for every one. */
   private resumed: number[] = [ALL];
+  /** An interrupt was asked for since the last stop. */
+  private interrupting = false;
   /** The stops of a start through a shell or a wrapper are nobody's business. */
   private starting = false;
 
@@ -85,6 +87,8 @@ export class CoreTarget implements Target {
   }
 
   async attach(pid: number): Promise<TargetStop> {
+    // 0 and negative numbers mean groups of processes to the kernel.
+    if (pid < 1) throw new UserError(`There is no process ${pid}.`);
     this.forget();
     try {
       await this.core.attach(pid);
@@ -140,6 +144,7 @@ export class CoreTarget implements Target {
   }
 
   interrupt(): Promise<void> {
+    this.interrupting = true;
     return this.core.interrupt();
   }
 
@@ -250,13 +255,18 @@ export class CoreTarget implements Target {
     if (this.starting) return;
     if (event.type === 'exited') this.announce({ state: 'exited', pid: event.pid, code: event.code });
     else if (event.type === 'killed') this.announce({ state: 'killed', pid: event.pid, signal: event.signal });
-    else this.announce({ state: 'stopped', pid: event.pid, tid: this.stopTid(event), cause: causeOf(event) });
+    else this.announce(this.stopOf(event));
+    this.interrupting = false;
   }
 
-  /** An interrupt is nobody's own stop: it goes to a thread that ran, for a debugger that runs one thread alone. */
-  private stopTid(event: Extract<ProcessEvent, { type: 'stopped' }>): number {
-    if (event.reason !== 'interrupt' || this.resumed.includes(ALL) || this.resumed.includes(event.tid)) return event.tid;
-    return this.resumed[0] ?? event.tid;
+  private stopOf(event: Extract<ProcessEvent, { type: 'stopped' }>): TargetStop {
+    const stop = { state: 'stopped', pid: event.pid, tid: event.tid } as const;
+    if (event.reason !== 'interrupt') return { ...stop, cause: causeOf(event) };
+    // The core stops by itself when the last thread that was to run has ended and the others are held.
+    if (!this.interrupting) return { ...stop, cause: { kind: 'noResumed' } };
+    // An interrupt is nobody's own stop: it goes to a thread that ran, for a debugger that runs one thread alone.
+    const ran = this.resumed.includes(ALL) || this.resumed.includes(event.tid);
+    return { ...stop, tid: ran ? event.tid : (this.resumed[0] ?? event.tid), cause: { kind: 'interrupt' } };
   }
 
   private announce(stop: TargetStop): void {

@@ -70,7 +70,6 @@ export class Client {
   hwbreak = false;
   execEvents = false;
   noResumed = false;
-  errorMessages = false;
   /** Threads set by `Hg` and `Hc`: a tid, `ALL` or `ANY`. */
   generalThread = ANY;
   continueThread = ALL;

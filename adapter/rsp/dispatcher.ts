@@ -52,11 +52,10 @@ function failure(client: Client, name: string, error: unknown): string {
   client.log.trace(`${name}: ${message}`);
   if (error instanceof PacketError) return errorReply(error.code);
   const code = (error as { code?: unknown } | null)?.code;
-  // gdb prints the text of these two itself; a bare number would leave the user without the reason.
+  // A bare number would leave the reason with us. Older gdbs do not print it: so it is told here as well.
   if (name === 'vRun' || name === 'vAttach') {
-    if (client.errorMessages) return 'E.' + textToLatin1(message);
-    client.output(message + '\n');
-    return errorReply(1);
+    client.log.notice(message);
+    return 'E.' + textToLatin1(message);
   }
   return errorReply(typeof code === 'string' ? (errnoOf[code] ?? 1) : 1);
 }

@@ -23,7 +23,6 @@ const supported: Handler = (client, args) => {
   client.hwbreak = asked.has('hwbreak+');
   client.execEvents = asked.has('exec-events+');
   client.noResumed = asked.has('no-resumed+');
-  client.errorMessages = asked.has('error-message+');
   const reverse = client.target.snapshots ? ['ReverseContinue+', 'ReverseStep+'] : [];
   return [...announced, ...reverse].join(';');
 };
