@@ -168,6 +168,8 @@ bool park_exiting_thread(Process& process, Tracee& tracee) {
   uint64_t clear_child_tid = 0;
   if (remote.call(SYS_prctl, kGetTidAddress, remote.buffer()) != 0) return false;
   remote.get(&clear_child_tid, sizeof clear_child_tid);
+  // Before anybody learns that the thread is gone: who joins it unmaps its stack, and the rseq area with it.
+  restore_rseq(remote, tracee, {});
   if (clear_child_tid) {
     const uint32_t zero = 0;
     process.memory().write(clear_child_tid, &zero, sizeof zero);
