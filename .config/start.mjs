@@ -27,14 +27,14 @@ async function openDesktop(code) {
 
 async function serve(port) {
   const { startServer } = await import('../test/host/host.mjs');
-  const server = await startServer({ token: randomBytes(16).toString('hex'), port });
+  const server = await startServer({ token: randomBytes(16).toString('hex'), port, installed: [root], driver: false });
   const interrupted = new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => resolve(true));
   });
   console.log(`
 VS Code is ready. Open this address in a browser on this machine (or forward port ${server.port} to yours):
 
-  ${server.address({ folder: sample, development: [root] })}
+  ${server.address({ folder: sample })}
 
 Press F5 in it to debug the sample. Ctrl+C here ends it.
 `);

@@ -20,6 +20,7 @@ export class SessionTracker implements vscode.Disposable {
   private readonly sessions = new Map<string, State>();
   private readonly disposables: vscode.Disposable[] = [];
   private readonly changeEmitter = new vscode.EventEmitter<void>();
+  private readonly contexts = new Map<string, boolean>();
   private shown: State | undefined;
 
   /** The session shown, its snapshots, or whether it is stopped has changed. */
@@ -96,13 +97,16 @@ export class SessionTracker implements vscode.Disposable {
   private update(): void {
     const active = vscode.debug.activeDebugSession;
     this.shown = (active && this.sessions.get(active.id)) ?? [...this.sessions.values()].at(-1);
-    setContext(contextKeys.active, this.shown !== undefined);
-    setContext(contextKeys.stopped, this.shown?.stopped ?? false);
-    setContext(contextKeys.hasSnapshots, (this.shown?.list.snapshots.length ?? 0) > 0);
+    this.setContext(contextKeys.active, this.shown !== undefined);
+    this.setContext(contextKeys.stopped, this.shown?.stopped ?? false);
+    this.setContext(contextKeys.hasSnapshots, (this.shown?.list.snapshots.length ?? 0) > 0);
     this.changeEmitter.fire();
   }
-}
 
-function setContext(key: string, value: boolean): void {
-  void vscode.commands.executeCommand('setContext', key, value);
+  /** Only changes: VS Code looks through every menu whenever a key is set. */
+  private setContext(key: string, value: boolean): void {
+    if (this.contexts.get(key) === value) return;
+    this.contexts.set(key, value);
+    void vscode.commands.executeCommand('setContext', key, value);
+  }
 }

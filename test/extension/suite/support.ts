@@ -78,13 +78,19 @@ interface StoppedBody {
 
 let lastStop: StoppedBody | undefined;
 let stops = 0;
+let configured = false;
 const stopEmitter = new vscode.EventEmitter<void>();
 
 /** To be called before a session starts. */
 export function watchStops(): vscode.Disposable {
   return vscode.debug.registerDebugAdapterTrackerFactory('rollpoint', {
     createDebugAdapterTracker: () => ({
-      onDidSendMessage: (message: { type: string; event?: string; body?: StoppedBody }) => {
+      onWillStartSession: () => (configured = false),
+      onDidSendMessage: (message: { type: string; event?: string; command?: string; body?: StoppedBody }) => {
+        if (message.type === 'response' && message.command === 'configurationDone') {
+          configured = true;
+          stopEmitter.fire();
+        }
         if (message.type !== 'event' || message.event !== 'stopped') return;
         lastStop = message.body;
         stops += 1;
@@ -92,6 +98,11 @@ export function watchStops(): vscode.Disposable {
       },
     }),
   });
+}
+
+/** startDebugging() comes back before the program that is attached to runs on. */
+export async function untilConfigured(): Promise<void> {
+  await until('the session is configured', () => configured, stopEmitter.event);
 }
 
 /** Does something and waits for the stop that it leads to. */
@@ -175,9 +186,9 @@ function parentOf(pid: string): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
-export async function endSession(): Promise<void> {
+export async function endSession(end = (): PromiseLike<unknown> => vscode.debug.stopDebugging()): Promise<void> {
   if (!vscode.debug.activeDebugSession) return;
-  await vscode.debug.stopDebugging();
+  await end();
   await until('the session ends', () => !vscode.debug.activeDebugSession, vscode.debug.onDidTerminateDebugSession);
 }
 

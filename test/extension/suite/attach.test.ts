@@ -1,0 +1,43 @@
+// Attaching to a process that runs already, and leaving it as it was.
+import { expect } from 'chai';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import * as vscode from 'vscode';
+import type { SnapshotInfo } from '../../../adapter/protocol';
+import { commandIds } from '../../../extension/contributions';
+import { currentId, endSession, folder, resume, stopAfter, untilConfigured, watchStops } from './support';
+
+describe('attaching', () => {
+  const stops = watchStops();
+  let sleeper: ChildProcess;
+  before(() => (sleeper = spawn('sleep', ['600'], { stdio: 'ignore' })));
+  after(async () => {
+    await endSession(); // Only after a failure.
+    sleeper.kill('SIGKILL');
+    stops.dispose();
+  });
+
+  it('stops the process, and takes and restores snapshots of it', async () => {
+    const stop = await stopAfter(async () => {
+      const config = { type: 'rollpoint', request: 'attach', name: 'test', pid: String(sleeper.pid) };
+      expect(await vscode.debug.startDebugging(folder, config)).to.equal(true);
+      await untilConfigured();
+      await resume('pause', 1);
+    });
+    const taken = await vscode.commands.executeCommand<SnapshotInfo>(commandIds.takeSnapshotNow);
+    expect(taken).to.include({ reason: 'manual', label: null });
+    await resume('continue', stop.threadId);
+    await stopAfter(() => resume('pause', stop.threadId));
+    const back = await stopAfter(() => vscode.commands.executeCommand(commandIds.restoreSnapshot, taken.id));
+    expect(back.description).to.equal(`Restored snapshot ${taken.id}`);
+    expect(await currentId()).to.equal(taken.id);
+  });
+
+  it('lets it run on when the session ends', async () => {
+    // What the button Disconnect does; to stop a session from code means to end the process.
+    await endSession(() => vscode.commands.executeCommand('workbench.action.debug.disconnect'));
+    const status = readFileSync(`/proc/${sleeper.pid}/status`, 'utf8');
+    expect(status).to.match(/^TracerPid:\s+0$/m);
+    expect(status).to.match(/^State:\s+S/m);
+  });
+});
