@@ -1,32 +1,27 @@
 // One pseudo-terminal of the debuggee, seen from its master side: reads without loss, writes, ends.
 // Bytes only; must not know DAP, who reads them or what the debuggee is.
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 
-/** How long a descendant that outlives the debuggee and keeps the terminal open may stay silent before we leave. */
-const quietMillis = 100;
-const drainMillis = 2000;
+/** More than a terminal holds: beyond it somebody who outlives the debuggee is writing, and we leave. */
+const drainBytes = 1 << 20;
 
 export class PtyMaster {
   private readonly stream: ReadStream;
   /** While we hold the slave open, a debuggee that closes all of its descriptors does not end the terminal (EIO). */
   private slave: number | undefined;
-  private lastRead = Date.now();
   private ended = false;
   private readonly whenEnded: Promise<void>;
 
   /** Owns `master` from here on. `onData` gets what the debuggee writes, in order. */
   constructor(
-    master: number,
+    private readonly master: number,
     readonly path: string,
-    onData: (bytes: Buffer) => void,
+    private readonly onData: (bytes: Buffer) => void,
   ) {
     this.slave = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
     this.stream = new ReadStream(master);
-    this.stream.on('data', (bytes: Buffer) => {
-      this.lastRead = Date.now();
-      onData(bytes);
-    });
+    this.stream.on('data', onData);
     this.whenEnded = new Promise((resolve) => {
       const end = () => {
         this.ended = true;
@@ -62,13 +57,32 @@ export class PtyMaster {
     });
   }
 
-  /** After the end of the debuggee: resolves when all that it wrote has been read. Bounded, whoever else holds the terminal. */
+  /**
+   * After the end of the debuggee: reads all that it wrote, whoever else holds the terminal, and gives up the slave.
+   * By hand, and before nobody has the slave open any more: then libuv takes the first short read, as every read of a
+   * terminal is, for the end, and drops what comes after it.
+   */
   async drain(): Promise<void> {
+    if (!this.ended && this.slave !== undefined) {
+      this.stream.pause();
+      for (let rest = this.stream.read() as Buffer | null; rest; rest = this.stream.read() as Buffer | null) {
+        // `read` has handed it to the listener of `data`.
+      }
+      const buffer = Buffer.alloc(1 << 16);
+      for (let total = 0, length = 1; length > 0 && total < drainBytes; total += length) {
+        length = this.readNow(buffer);
+        if (length > 0) this.onData(Buffer.from(buffer.subarray(0, length)));
+      }
+    }
     this.releaseSlave();
-    const begin = Date.now();
-    this.lastRead = begin;
-    while (!this.ended && Date.now() - this.lastRead < quietMillis && Date.now() - begin < drainMillis) {
-      await Promise.race([this.whenEnded, new Promise((resolve) => setTimeout(resolve, quietMillis / 4))]);
+  }
+
+  /** Bytes read; 0 when there are none now. */
+  private readNow(buffer: Buffer): number {
+    try {
+      return readSync(this.master, buffer);
+    } catch {
+      return 0; // EAGAIN
     }
   }
 
