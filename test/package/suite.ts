@@ -47,11 +47,11 @@ function describePackage(): void {
   });
 
   it('debugs the sample to a breakpoint, where it takes a snapshot', async () => {
-    setBreakpoint('a breakpoint here');
+    setBreakpoint('break here');
     stop = await stopAfter(() =>
       vscode.debug.startDebugging(folder, { type: 'rollpoint', request: 'launch', name: 'test', program }),
     );
-    expect(stop).to.include({ reason: 'breakpoint', line: lineOf('a breakpoint here') });
+    expect(stop).to.include({ reason: 'breakpoint', line: lineOf('break here') });
     expect(await drawing()).to.deep.equal(['1 breakpoint current']);
   });
 

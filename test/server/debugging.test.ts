@@ -223,7 +223,7 @@ describe('rollpoint-server with plain gdb', () => {
     expect(missing.output).to.include('There is no program "/no/such/program"');
     const throughShell = new Server(['--once', ':0', '/no/such/program']);
     expect(await throughShell.exited).to.equal(1);
-    expect(throughShell.output).to.match(/No such file[^]*During startup program exited with code 127\./);
+    expect(throughShell.output).to.match(/(No such file|not found)[^]*During startup program exited with code 127\./);
     const data = new Server(['--once', '--no-startup-with-shell', ':0', '/etc/passwd']);
     expect(await data.exited).to.equal(1);
     expect(data.output).to.include('may not be executed');
