@@ -85,26 +85,48 @@ void append_pages(std::vector<uint64_t>& pages, const RangeSet& ranges) {
     for (uint64_t address = range.start; address < range.end; address += kPageSize) pages.push_back(memory::page_number(address));
 }
 
-void capture_memory(EngineState& state, Snapshot& snapshot, bool first) {
-  if (first) {
-    snapshot.held = state.held_pages(snapshot.maps, nullptr);
-    copy_pages(state, snapshot, pages_missing_in_twin(state, snapshot), false);
-    return;
+// Without those that are a file's, or nobody's that a snapshot is about.
+std::vector<uint64_t> own_pages(const std::vector<uint64_t>& pages, const std::vector<Vma>& maps, const RangeSet& held_over_files) {
+  std::vector<uint64_t> result;
+  result.reserve(pages.size());
+  auto vma = maps.begin();
+  for (uint64_t page : pages) {
+    const uint64_t address = memory::page_address(page);
+    while (vma != maps.end() && vma->end <= address) ++vma;
+    if (vma == maps.end()) break;
+    if (vma->start <= address && (owned_by_presence(*vma) || held_over_files.contains(address))) result.push_back(page);
   }
+  return result;
+}
+
+void capture_first(EngineState& state, Snapshot& snapshot) {
+  util::RangeSet elsewhere;
+  util::Beside scan(state.background, [&] { elsewhere = EngineState::held_elsewhere(snapshot.maps, *state.background_pagemap); });
+  const auto over_files = state.held_over_files(snapshot.maps, nullptr);
+  scan.wait();
+  snapshot.held = util::unite(elsewhere, over_files);
+  copy_pages(state, snapshot, pages_missing_in_twin(state, snapshot), false);
+}
+
+void capture_later(EngineState& state, Snapshot& snapshot) {
   auto written = state.collect(snapshot.maps, DirtyTracker::Then::kArm);
   // Armed: should anything below fail, these must not be forgotten.
   state.carried = written.pages;
   for (auto& range : written.zero) append_pages(state.carried, RangeSet{range});
   std::sort(state.carried.begin(), state.carried.end());
-  snapshot.held = state.held_pages(snapshot.maps, &written);
+  {
+    util::RangeSet elsewhere;
+    util::Beside scan(state.background, [&] { elsewhere = EngineState::held_elsewhere(snapshot.maps, *state.background_pagemap); });
+    const auto over_files = state.held_over_files(snapshot.maps, &written);
+    if (state.tracker->precise()) copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), false);
+    scan.wait();
+    snapshot.held = util::unite(elsewhere, over_files);
+  }
   for (auto& range : util::subtract(state.baseline->held, snapshot.held))
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kAbsent);
   for (auto& range : util::intersect(written.zero, snapshot.held))
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kZero);
-  if (state.tracker->precise()) {
-    std::erase_if(written.pages, [&](uint64_t page) { return !snapshot.held.contains(memory::page_address(page)); });
-    copy_pages(state, snapshot, written.pages, false);
-  } else {
+  if (!state.tracker->precise()) {
     // Pages that have appeared since the twin was made have nothing there to be compared with.
     std::vector<uint64_t> appeared, stayed;
     append_pages(appeared, util::subtract(snapshot.held, state.baseline->held));
@@ -183,13 +205,13 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   if (first) {
     try {
       state.begin(snapshot->maps);
-      capture_memory(state, *snapshot, true);
+      capture_first(state, *snapshot);
     } catch (...) {
       state.forget_base(true);
       throw;
     }
   } else {
-    capture_memory(state, *snapshot, false);
+    capture_later(state, *snapshot);
   }
   state.baseline.emplace(snapshot->pages, snapshot->held);
   const auto end = std::chrono::steady_clock::now();

@@ -22,29 +22,38 @@ bool EngineState::referenced(pid_t tid) const {
   return std::any_of(snapshots.begin(), snapshots.end(), [&](auto& entry) { return entry.second->threads.contains(tid); });
 }
 
-RangeSet EngineState::held_pages(const std::vector<Vma>& maps, const Written* written) {
+bool owned_by_presence(const Vma& vma) {
+  // Shared memory that is read-only now may have been writable before.
+  if (vma.shared) return vma.writable() || vma.is_shared_anonymous() || vma.is_memfd();
+  return !vma.is_file();
+}
+
+RangeSet EngineState::held_elsewhere(const std::vector<Vma>& maps, memory::Pagemap& pagemap) {
   RangeSet held;
-  auto add_all = [&](const RangeSet& part) {
-    for (auto& range : part) held.add(range);
-  };
+  for (const Vma& vma : maps)
+    if (owned_by_presence(vma))
+      for (auto& range : pagemap.present_ranges(vma.range())) held.add(range);
+  return held;
+}
+
+RangeSet EngineState::held_over_files(const std::vector<Vma>& maps, const Written* written) {
+  RangeSet held;
   for (const Vma& vma : maps) {
-    // Read-only and shared: the file's content, not the process's. Shared memory may have been writable before.
-    if (vma.shared && !vma.writable() && !vma.is_shared_anonymous() && !vma.is_memfd()) continue;
-    if (!vma.is_file() || vma.shared) {
-      add_all(pagemap->present_ranges(vma.range()));
-    } else if (vma.writable() || !written || !tracker->precise()) {
+    if (vma.shared || !vma.is_file()) continue;
+    RangeSet part;
+    if (vma.writable() || !written || !tracker->precise()) {
       // Asking whether a page is the file's is slow (pagemap.rst), so only where it may change.
-      add_all(pagemap->present_private_ranges(vma.range()));
+      part = pagemap->present_private_ranges(vma.range());
     } else {
       // Text: private where it was before, or where a debugger or a patcher has written since.
-      RangeSet part = util::intersect(baseline->held, RangeSet{vma.range()});
+      part = util::intersect(baseline->held, RangeSet{vma.range()});
       auto page = std::lower_bound(written->pages.begin(), written->pages.end(), memory::page_number(vma.start));
       memory::PagemapEntry entry;
       for (; page != written->pages.end() && *page < memory::page_number(vma.end); ++page)
         if (pagemap->read_entries(*page, 1, &entry) == 1 && entry.present() && !entry.file())
           part.add(memory::page_address(*page), memory::page_address(*page + 1));
-      add_all(part);
     }
+    for (auto& range : part) held.add(range);
   }
   return held;
 }
@@ -94,6 +103,7 @@ void EngineState::content(const memory::PageTable& table, std::span<const uint64
 
 void EngineState::begin(const std::vector<Vma>& maps) {
   pagemap = std::make_unique<memory::Pagemap>(process.pid());
+  background_pagemap = std::make_unique<memory::Pagemap>(process.pid());
   twin = Twin::freeze(process);
   hooks.task_born(twin->pid());
   if (tracker_kind == TrackerKind::kSoftDirty)
@@ -116,6 +126,7 @@ void EngineState::forget_base(bool stopped) {
   twin.reset();
   tracker.reset();
   pagemap.reset();
+  background_pagemap.reset();
   baseline.reset();
   current.reset();
   overwritten.reset();

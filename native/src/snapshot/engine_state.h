@@ -15,8 +15,13 @@
 #include "snapshot/engine.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/twin.h"
+#include "util/background.h"
 
 namespace rollpoint::snapshot {
+
+/// Whether pages of the mapping are the process's own by being there: all but private file mappings, and shared
+/// files that are only read, whose content is the file's.
+bool owned_by_presence(const memory::Vma& vma);
 
 class EngineState {
  public:
@@ -55,8 +60,13 @@ class EngineState {
   Snapshot& at(SnapshotId id);
   bool referenced(pid_t tid) const;
 
-  /// Pages with content of the process's own. `written`: since the baseline; null for the first snapshot.
-  util::RangeSet held_pages(const std::vector<memory::Vma>& maps, const Written* written);
+  /// Pages with content of the process's own are found in two ways. Over private file mappings the kernel must tell
+  /// whose a page is. `written`: since the baseline; null for the first snapshot.
+  util::RangeSet held_over_files(const std::vector<memory::Vma>& maps, const Written* written);
+  /// Elsewhere presence tells. Long, and touches nothing else: may run beside the rest, with a pagemap of its own.
+  static util::RangeSet held_elsewhere(const std::vector<memory::Vma>& maps, memory::Pagemap& pagemap);
+  util::Background background;
+  std::unique_ptr<memory::Pagemap> background_pagemap;
   /// Written since the baseline, with what an arming before a failed capture had already taken.
   Written collect(const std::vector<memory::Vma>& maps, DirtyTracker::Then then);
   /// Written pages of a capture that has not been completed.

@@ -113,8 +113,12 @@ std::vector<uint64_t> pages_to_write(EngineState& state, const Snapshot& target,
 uint64_t restore_memory(EngineState& state, const Snapshot& target) {
   auto& memory = state.process.memory();
   const auto maps = tracked_maps(state.process);
+  RangeSet elsewhere;
+  util::Beside scan(state.background, [&] { elsewhere = EngineState::held_elsewhere(maps, *state.background_pagemap); });
   auto written = state.collect(maps, DirtyTracker::Then::kKeep);
-  const RangeSet held_now = state.held_pages(maps, &written);
+  const RangeSet over_files = state.held_over_files(maps, &written);
+  scan.wait();
+  const RangeSet held_now = util::unite(elsewhere, over_files);
   const auto pages = pages_to_write(state, target, written, held_now);
   drop_pages(state, target, held_now);
   const bool compare = !state.tracker->precise();
