@@ -171,11 +171,12 @@ describe('snapshots of a session', () => {
       return Promise.resolve({ shellProcessId: relay.pid });
     };
     try {
-      const { program, source, line } = debuggee('echo');
+      const echo = debuggee('echo');
+      const { program, source } = echo;
       await client.initialize({ supportsRunInTerminalRequest: true });
       const launched = client.request('launch', { program, console: 'integratedTerminal', snapshots: { auto: 'off' } });
       await Promise.all([launched, client.event('initialized')]);
-      await client.setBreakpoints(source, [{ line: line('@line') }]);
+      await client.setBreakpoints(source, [{ line: echo.line('@line') }]);
       await client.configurationDone();
       await appears('terminal: 1 1 1');
       terminal.write('first\r');
