@@ -1,8 +1,12 @@
 // Runs the tests that use VS Code by mouse and keyboard. Screenshots go to test/output/screens.
 // Needs what `npm run build` made, the VS Code server of test/host and a browser.
+import { rmSync } from 'node:fs';
 import * as path from 'node:path';
 import Mocha from 'mocha';
 import { checkout } from '../host/location.mjs';
+
+// Those of an earlier run would be taken for this one's.
+rmSync(path.join(checkout, 'test/output/screens'), { recursive: true, force: true });
 
 const mocha = new Mocha({
   ui: 'bdd',
