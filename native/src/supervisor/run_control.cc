@@ -46,6 +46,22 @@ bool is_breakpoint_code(const Tracee& tracee) {
   return code == SI_KERNEL || code == TRAP_BRKPT;  // int3 shows as SI_KERNEL on x86
 }
 
+// The kernel reports an interrupt before a breakpoint or step that the thread has met already (get_signal()).
+bool has_pending_trap(pid_t tid) {
+  __ptrace_peeksiginfo_args query{};
+  query.nr = 8;
+  siginfo_t pending[8];
+  const long count = ptrace(PTRACE_PEEKSIGINFO, tid, &query, pending);
+  for (long i = 0; i < count; ++i)
+    if (pending[i].si_signo == SIGTRAP && pending[i].si_code > 0) return true;
+  return false;
+}
+
+// A SIGTRAP of the processor's must not be taken for one that was sent.
+bool was_sent_by_us(const Tracee& tracee, int signal) {
+  return tracee.pass_signal == signal && (signal != SIGTRAP || (tracee.siginfo() && tracee.siginfo()->si_code == SI_TKILL));
+}
+
 }  // namespace
 
 void RunControl::resume(const std::vector<ResumeAction>& actions) {
@@ -59,7 +75,7 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
       tracee->mode = action.mode;
       tracee->range_start = action.start;
       tracee->range_end = action.end;
-      tracee->resume_signal = action.signal;
+      tracee->resume_signal = action.signal ? action.signal : tracee->owed_signal;
       break;
     }
   }
@@ -68,6 +84,9 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
     if (!tracee || tracee->mode == RunMode::kHold) continue;
     const Stop stop = it->second;
     pending_.erase(it);
+    // Nothing runs this time: what was to be delivered waits for the next.
+    for (auto& [tid, other] : process_.tracees())
+      if (other->mode != RunMode::kHold) other->owed_signal = other->resume_signal;
     callbacks_.stopped(stop);
     return;
   }
@@ -76,6 +95,7 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
   for (auto& [tid, tracee] : process_.tracees()) {
     if (tracee->state() != ThreadState::kStopped || tracee->mode == RunMode::kHold) continue;
     int signal = tracee->resume_signal;
+    tracee->owed_signal = 0;
     if (signal && tracee->delivery_signal() == 0) {
       // Only a signal-delivery stop can inject; elsewhere the signal is sent, and its stop passed over.
       syscall(SYS_tgkill, process_.pid(), tid, signal);
@@ -145,11 +165,11 @@ void RunControl::handle_stop(Tracee& tracee, int status) {
     handle_exec(tracee);
   } else if (event != 0) {
     go_on(tracee);  // a left-over interrupt, or job control, which a debugger overrides
-  } else if (signal == SIGTRAP) {
-    handle_trap(tracee);
-  } else if (tracee.pass_signal == signal) {
+  } else if (was_sent_by_us(tracee, signal)) {
     tracee.pass_signal = 0;
     go_on(tracee, signal);
+  } else if (signal == SIGTRAP) {
+    handle_trap(tracee);
   } else {
     report({.reason = StopReason::kSignal, .tid = tracee.tid(), .signal = signal, .executable = {}});
   }
@@ -174,7 +194,8 @@ std::optional<Stop> RunControl::classify_trap(Tracee& tracee) {
     }
   }
   const bool stepping = tracee.mode == RunMode::kStep || tracee.mode == RunMode::kRange;
-  if (stepping && (code == TRAP_TRACE || code == TRAP_BRANCH || code == TRAP_HWBKPT)) {
+  // Stepped into a handler: the kernel reports the set-up of its frame with the signal's number as the code.
+  if (stepping && (code == TRAP_TRACE || code == SIGTRAP || code == TRAP_BRANCH || code == TRAP_HWBKPT)) {
     const uint64_t pc = tracee.pc();
     if (tracee.mode == RunMode::kRange && pc >= tracee.range_start && pc < tracee.range_end) return std::nullopt;
     stop.reason = StopReason::kStep;
@@ -364,9 +385,17 @@ void RunControl::absorb(Tracee& tracee, int status) {
     tracee.resume(PTRACE_CONT, 0);
     return;
   }
-  if (event == PTRACE_EVENT_STOP) return;
+  if (event == PTRACE_EVENT_STOP) {
+    // Its stop comes at once, with nothing run in between; left in the queue it would be told when the breakpoint is
+    // gone, with the pc behind it.
+    if (has_pending_trap(tracee.tid())) tracee.resume(PTRACE_CONT, 0);
+    return;
+  }
   const int signal = WSTOPSIG(status);
-  if (signal == SIGTRAP) {
+  if (was_sent_by_us(tracee, signal)) {
+    tracee.pass_signal = 0;
+    tracee.owed_signal = signal;
+  } else if (signal == SIGTRAP) {
     auto stop = classify_trap(tracee);
     // A breakpoint or step is met again when the thread goes on; a watched access is not.
     if (stop && stop->reason != StopReason::kBreakpoint && stop->reason != StopReason::kStep) pending_[tracee.tid()] = *stop;

@@ -60,7 +60,10 @@ class RunControl {
   /// What the waiter brought.
   void handle(pid_t tid, int status);
   /// Forgets stops that were not yet told (after a rollback they belong to another present).
-  void forget_pending() { pending_.clear(); }
+  void forget_pending() {
+    pending_.clear();
+    for (auto& [tid, tracee] : process_.tracees()) tracee->owed_signal = tracee->pass_signal = 0;
+  }
   /// Lets go of every thread, with nothing of ours left in memory or debug registers.
   void detach();
   /// A task born of a remote clone: its exits and stops are none of run control's business.

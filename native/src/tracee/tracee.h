@@ -77,6 +77,7 @@ class Tracee {
   uint64_t range_start = 0, range_end = 0;
   int resume_signal = 0;
   int pass_signal = 0;  // sent by us: its stop is not told
+  int owed_signal = 0;  // to be delivered by the next resume that lets the thread run
   bool is_new = false;
   bool in_vfork = false;
   bool interrupt_sent = false;
