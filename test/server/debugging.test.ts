@@ -118,24 +118,48 @@ describe('rollpoint-server with plain gdb', () => {
     expect(run.gdb).to.match(/Catchpoint 1 \(exec'd .*shapes\)/);
   });
 
-  it('interrupts a running program', async () => {
+  /** gdb at a prompt, interrupted once the server or gdb has said what `ready` matches. */
+  async function interrupted(commands: string[], ready: { in: 'server' | 'gdb'; pattern: RegExp }): Promise<{ gdb: string; server: string }> {
     const server = new Server(['--once', ':0', shapes(), 'wait']);
     try {
-      const port = await server.port();
-      const child = spawn('gdb', ['-nx', '-q', '-ex', 'set sysroot /', '-ex', 'set confirm off', '-ex', `target remote :${port}`, '-ex', 'continue', shapes()]);
+      const words = ['set sysroot /', 'set confirm off', `target remote :${await server.port()}`, ...commands].flatMap((command) => ['-ex', command]);
+      const child = spawn('gdb', ['-nx', '-q', ...words, shapes()]);
       let output = '';
-      child.stdout.on('data', (data: Buffer) => (output += data.toString()));
-      child.stderr.on('data', (data: Buffer) => (output += data.toString()));
-      await server.waitFor(/waiting/);
+      let seen: () => void = () => undefined;
+      const shown = new Promise<void>((resolve) => (seen = resolve));
+      const collect = (data: Buffer): void => {
+        output += data.toString();
+        if (ready.pattern.test(output)) seen();
+      };
+      child.stdout.on('data', collect);
+      child.stderr.on('data', collect);
+      await (ready.in === 'gdb' ? shown : server.waitFor(ready.pattern));
       child.kill('SIGINT');
       child.stdin.write('backtrace\nkill\nquit\n');
       await new Promise((resolve) => child.once('close', resolve));
-      expect(output).to.match(/received signal SIGINT/);
-      expect(output).to.match(/ main \(/);
-      expect(server.output).to.include('Killing process(es)');
+      return { gdb: output, server: server.output };
     } finally {
       await server.end();
     }
+  }
+
+  it('interrupts a running program', async () => {
+    const run = await interrupted(['continue'], { in: 'server', pattern: /waiting/ });
+    expect(run.gdb).to.match(/received signal SIGINT/);
+    expect(run.gdb).to.match(/ main \(/);
+    expect(run.server).to.include('Killing process(es)');
+  });
+
+  it('interrupts a program that gdb steps all the time', async () => {
+    const commands = ['break main', 'continue', 'set can-use-hw-watchpoints 0', 'watch ticks', 'continue'];
+    const run = await interrupted(commands, { in: 'gdb', pattern: /Watchpoint 2: ticks[^]*Continuing/ });
+    expect(run.gdb).to.match(/received signal SIGINT/);
+  });
+
+  it('ends a resume whose only thread ends', async () => {
+    const run = await debug(['threads'], ['break tick', 'continue', 'set scheduler-locking on', 'delete', 'continue', 'thread 1', 'set scheduler-locking off', 'continue']);
+    expect(run.gdb).to.match(/No unwaited-for children left/);
+    expect(run.gdb).to.match(/exited with code 052\]/);
   });
 
   it('leaves a program that it was attached to as it was', async () => {
