@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <utility>
 
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -149,6 +150,7 @@ void RunControl::handle(pid_t tid, int status) {
     return;
   }
   tracee->note_stop(status);
+  undo_moved_exit(*tracee);
   handle_stop(*tracee, status);
 }
 
@@ -221,10 +223,22 @@ bool RunControl::at_exit_site(Tracee& tracee) {
     return false;
   }
   if (callbacks_.park_at_exit(tracee)) return true;
+  tracee.exit_site = r.rip;
   r.rip = tracee::RemoteSyscalls::spare_syscall(process_);
   tracee.set_registers(r);
   tracee.resume(PTRACE_CONT, 0);
   return true;
+}
+
+// A stop that came before the moved exit was made: back to where the thread came from, since by the time it goes on a
+// snapshot may want it.
+void RunControl::undo_moved_exit(Tracee& tracee) {
+  const uint64_t site = std::exchange(tracee.exit_site, 0);
+  if (!site || !process_.scratch) return;
+  auto r = tracee.registers();
+  if (r.rip != tracee::RemoteSyscalls::spare_syscall(process_) || r.rax != SYS_exit) return;
+  r.rip = site;
+  tracee.set_registers(r);
 }
 
 void RunControl::handle_new_task(pid_t parent, int event) {
@@ -373,6 +387,7 @@ void RunControl::stop_all() {
 void RunControl::absorb(Tracee& tracee, int status) {
   const int event = status >> 16;
   tracee.note_stop(status);
+  undo_moved_exit(tracee);
   if (event == PTRACE_EVENT_EXEC) {
     handle_exec(tracee);
     return;

@@ -78,6 +78,7 @@ class RunControl {
   void handle_exec(tracee::Tracee& tracee);
   void handle_gone(pid_t tid, int status);
   bool at_exit_site(tracee::Tracee& tracee);
+  void undo_moved_exit(tracee::Tracee& tracee);
   void go_on(tracee::Tracee& tracee, int signal = 0);
   void report(const Stop& stop);
   void stop_all();

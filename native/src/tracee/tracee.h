@@ -78,6 +78,7 @@ class Tracee {
   int resume_signal = 0;
   int pass_signal = 0;  // sent by us: its stop is not told
   int owed_signal = 0;  // to be delivered by the next resume that lets the thread run
+  uint64_t exit_site = 0;  // its exit was moved away from here, past a hidden breakpoint
   bool is_new = false;
   bool in_vfork = false;
   bool interrupt_sent = false;
