@@ -70,19 +70,19 @@ function holdsData({ permissions, inode, name }: Mapping): boolean {
  * there: neither belongs to the program.
  */
 const bufferSize = 0x50000n;
-function ofTheProgram(mappings: Mapping[]): Mapping[] {
+function tracersOwn(mappings: Mapping[]): { start: bigint; end: bigint } | undefined {
   const isCode = (each: Mapping) =>
     each.permissions === 'r-xp' && each.inode === '0' && each.name === '' && each.end - each.start === pageSize;
   const code = mappings.find((each) => isCode(each) && mappings.some((next) => next.start === each.end));
-  if (!code) {
-    return mappings;
-  }
-  const [start, end] = [code.start, code.end + bufferSize];
+  return code && { start: code.start, end: code.end + bufferSize };
+}
+
+function without(own: { start: bigint; end: bigint } | undefined, mappings: Mapping[]): Mapping[] {
   return mappings.flatMap((each) => {
-    if (each.end <= start || each.start >= end) {
+    if (!own || each.end <= own.start || each.start >= own.end) {
       return [each];
     }
-    return each.end > end ? [{ ...each, start: end }] : [];
+    return each.end > own.end ? [{ ...each, start: own.end }] : [];
   });
 }
 
@@ -205,11 +205,19 @@ function readDescriptors(pid: number): Map<string, string> {
 }
 
 export async function readState(rig: Rig): Promise<ProcessState> {
-  const mappings = ofTheProgram(readMappings(rig.pid));
+  const all = readMappings(rig.pid);
+  const own = tracersOwn(all);
+  const mappings = without(own, all);
+  const threads = await readThreads(rig);
+  for (const [tid, { rip }] of threads) {
+    if (own && BigInt(`0x${rip}`) >= own.start && BigInt(`0x${rip}`) < own.end) {
+      throw new Error(`Thread ${tid} stands in the tracer's own page, where the program has no business`);
+    }
+  }
   return {
     layout: layoutOf(mappings),
     pages: readPages(rig.pid, mappings, await rseqAreas(rig, mappings)),
-    threads: await readThreads(rig),
+    threads,
     descriptors: readDescriptors(rig.pid),
     signals: readFileSync(`/proc/${rig.pid}/status`, 'utf8').match(/^Sig(Ign|Cgt):.*$/gm)!.join(' '),
   };
