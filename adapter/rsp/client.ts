@@ -64,7 +64,7 @@ export interface ClientHost {
 }
 
 export class Client {
-  readonly registers: readonly RegisterSpec[];
+  registers: readonly RegisterSpec[];
   multiprocess = false;
   swbreak = false;
   hwbreak = false;

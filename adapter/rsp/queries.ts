@@ -5,6 +5,9 @@ import { hexToText, PacketError, parseHex, splitOnce, textToHex } from './encodi
 import { toLinuxSignal } from './signals';
 import { ALL, ANY } from './threadId';
 
+/** What a client without XML takes `g` to hold. */
+const plainFeatures: ReadonlySet<string> = new Set(['core', 'sse', 'linux', 'segments']);
+
 /** Bytes of one packet. gdb takes the number as hexadecimal. */
 const PACKET_SIZE = 0x20000;
 
@@ -23,6 +26,7 @@ const supported: Handler = (client, args) => {
   client.hwbreak = asked.has('hwbreak+');
   client.execEvents = asked.has('exec-events+');
   client.noResumed = asked.has('no-resumed+');
+  if (!/(^|;)xmlRegisters=[^;]*\bi386\b/.test(args)) client.registers = client.registers.filter((spec) => plainFeatures.has(spec.feature));
   const reverse = client.target.snapshots ? ['ReverseContinue+', 'ReverseStep+'] : [];
   return [...announced, ...reverse].join(';');
 };
