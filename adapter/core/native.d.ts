@@ -121,7 +121,10 @@ export interface CaptureResult {
   /** Bytes and pages that this snapshot adds to the page store. For the first: 0, its pages stay in the frozen twin. */
   bytes: number;
   pages: number;
-  /** µs between the begin and the end of the capture; threads were stopped throughout. */
+  /**
+   * µs between the begin and the end of the capture; threads were stopped throughout. The first snapshot's write
+   * tracking is armed after it, while the program still stands (`settleMicros`).
+   */
   pauseMicros: number;
   threads: number[];
   exact: boolean;
@@ -143,6 +146,8 @@ export interface StoreStats {
   bytes: number;
   /** Pages that the frozen twin alone keeps alive (estimate), bytes. */
   twinBytes: number;
+  /** µs that completing the first snapshot took after its capture; it is done before the program runs again. */
+  settleMicros: number;
 }
 
 /** One difference found by `verify`. */

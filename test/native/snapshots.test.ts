@@ -132,6 +132,25 @@ for (const tracker of trackers) {
       expect(error, rig.output).to.equal(0);
     });
 
+    it('gives shared pages that another branch has written since back as they were', async () => {
+      rig = await Rig.launch('threads10', ['12'], { tracker });
+      await rig.breakAt('at_step');
+      await run(1);
+      await capture();
+      await run(8);
+      const far = await capture();
+      await rollback(1);
+      await run(1);
+      const branch = await capture();
+      // The branch has read, never written, pages that the far end has: the debuggee finds them by itself.
+      await rollback(far.id);
+      await rollback(branch.id);
+      await rig.clearBreakpoints();
+      await rig.breakAt('at_end');
+      await run(1);
+      expect((await rig.register(rig.pid, 'rdi')) & 0xffffffffn, 'errors found').to.equal(0n);
+    });
+
     it('captures and rolls back wherever ten threads happen to be', async () => {
       rig = await Rig.launch('threads10', ['1000000'], { tracker });
       await rig.breakAt('at_step');

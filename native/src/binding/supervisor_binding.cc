@@ -292,6 +292,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
     auto data = info[1].As<Napi::Uint8Array>();
     std::vector<uint8_t> bytes(data.Data(), data.Data() + data.ByteLength());
     return run(info.Env(), [s = supervisor_.get(), address, bytes] {
+      s->engine().note_write();
       if (s->stopped_process().memory().write(address, bytes.data(), bytes.size()) != bytes.size()) throw util::SysError("write memory", EFAULT);
       return nothing();
     });
@@ -406,6 +407,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
         object.Set("pages", static_cast<double>(stats.pages));
         object.Set("bytes", static_cast<double>(stats.bytes));
         object.Set("twinBytes", static_cast<double>(stats.twin_bytes));
+        object.Set("settleMicros", stats.settle_micros);
         return object;
       };
     });

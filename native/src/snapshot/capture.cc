@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
-#include <tuple>
+#include <utility>
 
 #include "snapshot/exit_sites.h"
 #include "snapshot/layout.h"
@@ -41,20 +41,23 @@ void refresh_exit_sites(EngineState& state, const std::vector<Vma>& maps) {
   state.scanned_texts = std::move(texts);
 }
 
-// A fork shares or drops these, so the twin does not freeze them.
-std::vector<uint64_t> pages_missing_in_twin(EngineState& state, const Snapshot& snapshot) {
-  const auto& [maps, held, threads] = std::tie(snapshot.maps, snapshot.held, snapshot.threads);
-  RangeSet outside;
-  for (auto& vma : maps)
-    if (vma.shared) outside.add(vma.range());
-  for (auto& entry : memory::read_smaps_flags(state.process.pid()))
-    if (entry.flags.dc || entry.flags.wf) outside.add({entry.start, entry.end});
-  // The kernel writes a thread's rseq area whenever it returns to user space, also after the clone.
-  for (auto& [tid, thread] : threads)
-    if (thread.rseq && thread.rseq->pointer) outside.add(page_range(*thread.rseq));
-  std::vector<uint64_t> pages;
-  for (auto& range : util::intersect(outside, held))
+void append_pages(std::vector<uint64_t>& pages, const RangeSet& ranges) {
+  for (auto& range : ranges)
     for (uint64_t address = range.start; address < range.end; address += kPageSize) pages.push_back(memory::page_number(address));
+}
+
+// Shared memory is not frozen by a fork, and MADV_DONTFORK and MADV_WIPEONFORK keep pages out of the twin.
+std::vector<uint64_t> pages_missing_in_twin(const Snapshot& snapshot, const RangeSet& in_twin) {
+  RangeSet missing = util::subtract(snapshot.held, in_twin);
+  for (auto& vma : snapshot.maps)
+    if (vma.shared) missing = util::unite(missing, util::intersect(snapshot.held, RangeSet{vma.range()}));
+  // The kernel writes a thread's rseq area whenever it returns to user space, also after the clone.
+  RangeSet areas;
+  for (auto& [tid, thread] : snapshot.threads)
+    if (thread.rseq && thread.rseq->pointer) areas.add(page_range(*thread.rseq));
+  missing = util::unite(missing, util::intersect(snapshot.held, areas));
+  std::vector<uint64_t> pages;
+  append_pages(pages, missing);
   return pages;
 }
 
@@ -80,11 +83,6 @@ void copy_pages(EngineState& state, Snapshot& snapshot, std::span<const uint64_t
   }
 }
 
-void append_pages(std::vector<uint64_t>& pages, const RangeSet& ranges) {
-  for (auto& range : ranges)
-    for (uint64_t address = range.start; address < range.end; address += kPageSize) pages.push_back(memory::page_number(address));
-}
-
 // Without those that are a file's, or nobody's that a snapshot is about.
 std::vector<uint64_t> own_pages(const std::vector<uint64_t>& pages, const std::vector<Vma>& maps, const RangeSet& held_over_files) {
   std::vector<uint64_t> result;
@@ -97,15 +95,6 @@ std::vector<uint64_t> own_pages(const std::vector<uint64_t>& pages, const std::v
     if (vma->start <= address && (owned_by_presence(*vma) || held_over_files.contains(address))) result.push_back(page);
   }
   return result;
-}
-
-void capture_first(EngineState& state, Snapshot& snapshot) {
-  util::RangeSet elsewhere;
-  util::Beside scan(state.background, [&] { elsewhere = EngineState::held_elsewhere(snapshot.maps, *state.background_pagemap); });
-  const auto over_files = state.held_over_files(snapshot.maps, nullptr);
-  scan.wait();
-  snapshot.held = util::unite(elsewhere, over_files);
-  copy_pages(state, snapshot, pages_missing_in_twin(state, snapshot), false);
 }
 
 void capture_later(EngineState& state, Snapshot& snapshot) {
@@ -126,10 +115,15 @@ void capture_later(EngineState& state, Snapshot& snapshot) {
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kAbsent);
   for (auto& range : util::intersect(written.zero, snapshot.held))
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kZero);
-  if (!state.tracker->precise()) {
-    // Pages that have appeared since the twin was made have nothing there to be compared with.
-    std::vector<uint64_t> appeared, stayed;
-    append_pages(appeared, util::subtract(snapshot.held, state.baseline->held));
+  // Pages that have appeared since the baseline have nothing in the twin to be compared with. Not all were written: a
+  // rollback leaves shared pages that its snapshot lacked in place, as zeros.
+  std::vector<uint64_t> appeared;
+  append_pages(appeared, util::subtract(snapshot.held, state.baseline->held));
+  if (state.tracker->precise()) {
+    std::erase_if(appeared, [&](uint64_t page) { return snapshot.pages.find(page) != PageId::kInBase; });
+    copy_pages(state, snapshot, appeared, false);
+  } else {
+    std::vector<uint64_t> stayed;
     append_pages(stayed, util::intersect(snapshot.held, state.baseline->held));
     copy_pages(state, snapshot, appeared, false);
     copy_pages(state, snapshot, stayed, true);
@@ -179,7 +173,35 @@ void warn(EngineState& state, Snapshot& snapshot) {
 
 }  // namespace
 
+void settle(EngineState& state) {
+  if (!state.unsettled) return;
+  const SnapshotId id = *std::exchange(state.unsettled, std::nullopt);
+  const auto begin = std::chrono::steady_clock::now();
+  try {
+    Snapshot& snapshot = state.at(id);
+    RangeSet in_twin, elsewhere;
+    util::Beside scan(state.background, [&] {
+      memory::Pagemap twin(state.twin->pid());
+      for (auto& vma : snapshot.maps)
+        for (auto& range : twin.present_ranges(vma.range())) in_twin.add(range);
+      elsewhere = EngineState::held_elsewhere(snapshot.maps, *state.background_pagemap);
+    });
+    state.tracker->arm(snapshot.maps);
+    const auto over_files = state.held_over_files(snapshot.maps, nullptr);
+    scan.wait();
+    snapshot.held = util::unite(elsewhere, over_files);
+    copy_pages(state, snapshot, pages_missing_in_twin(snapshot, in_twin), false);
+    state.baseline.emplace(snapshot.pages, snapshot.held);
+  } catch (const std::exception& error) {
+    state.snapshots.clear();
+    state.forget_base(true);
+    state.hooks.lost({id}, std::string("The first snapshot could not be completed: ") + error.what());
+  }
+  state.settle_micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+}
+
 CaptureResult capture(EngineState& state, const CaptureOptions& options) {
+  settle(state);
   const auto begin = std::chrono::steady_clock::now();
   auto& process = state.process;
   require_capturable(process);
@@ -204,16 +226,15 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   snapshot->descriptors = resources::read_descriptors(process, before ? &before->descriptors : nullptr);
   if (first) {
     try {
-      state.begin(snapshot->maps);
-      capture_first(state, *snapshot);
+      state.begin();
     } catch (...) {
       state.forget_base(true);
       throw;
     }
   } else {
     capture_later(state, *snapshot);
+    state.baseline.emplace(snapshot->pages, snapshot->held);
   }
-  state.baseline.emplace(snapshot->pages, snapshot->held);
   const auto end = std::chrono::steady_clock::now();
 
   refresh_exit_sites(state, snapshot->maps);
@@ -230,6 +251,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   result.warnings = snapshot->warnings;
   state.current = snapshot->id;
   state.moved = false;
+  if (first) state.unsettled = snapshot->id;
   state.snapshots.emplace(snapshot->id, std::move(snapshot));
   return result;
 }

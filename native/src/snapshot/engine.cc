@@ -21,9 +21,13 @@ Engine::~Engine() = default;
 
 CaptureResult Engine::capture(const CaptureOptions& options) { return snapshot::capture(*state_, options); }
 
-RollbackResult Engine::rollback(SnapshotId id) { return snapshot::rollback(*state_, id); }
+RollbackResult Engine::rollback(SnapshotId id) {
+  settle(*state_);
+  return snapshot::rollback(*state_, id);
+}
 
 void Engine::remove(SnapshotId id) {
+  settle(*state_);
   const auto parent = state_->at(id).parent;
   for (auto& [other, snapshot] : state_->snapshots)
     if (snapshot->parent == id) snapshot->parent = parent;
@@ -36,15 +40,24 @@ void Engine::remove(SnapshotId id) {
   if (state_->snapshots.empty()) state_->forget_base(true);
 }
 
-std::vector<Difference> Engine::verify(SnapshotId id) { return snapshot::verify(*state_, state_->at(id)); }
-
-Stats Engine::stats() const {
-  return {.snapshots = state_->snapshots.size(), .pages = state_->store.pages(), .bytes = state_->store.bytes(), .twin_bytes = state_->pages_only_in_twin * memory::kPageSize};
+std::vector<Difference> Engine::verify(SnapshotId id) {
+  settle(*state_);
+  return snapshot::verify(*state_, state_->at(id));
 }
 
-void Engine::note_resume() { state_->moved = true; }
+Stats Engine::stats() const {
+  return {.snapshots = state_->snapshots.size(), .pages = state_->store.pages(), .bytes = state_->store.bytes(), .twin_bytes = state_->pages_only_in_twin * memory::kPageSize, .settle_micros = state_->settle_micros};
+}
+
+void Engine::note_resume() {
+  settle(*state_);
+  state_->moved = true;
+}
+
+void Engine::note_write() { note_resume(); }
 
 void Engine::prepare() {
+  settle(*state_);
   state_->store.reserve(kReservePages);
   state_->pool.reserve(kReserveNodes);
   state_->chunk_buffer(0);

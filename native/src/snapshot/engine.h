@@ -21,6 +21,8 @@ class Engine {
     /// A helper task was born that is not the debuggee's (the twin): its stops and its end concern nobody.
     std::function<void(pid_t)> task_born;
     std::function<void(std::string)> log;
+    /// Snapshots that are gone, and why, in words.
+    std::function<void(std::vector<SnapshotId>, std::string)> lost;
   };
 
   Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks);
@@ -33,8 +35,9 @@ class Engine {
   void remove(SnapshotId id);
   std::vector<Difference> verify(SnapshotId id);
   Stats stats() const;
-  /// The debuggee is about to run.
+  /// The debuggee is about to run, or its memory to be written by the debugger.
   void note_resume();
+  void note_write();
   /// Makes room for the next capture; for when nobody waits.
   void prepare();
 

@@ -96,12 +96,12 @@ void EngineState::content(const memory::PageTable& table, std::span<const uint64
   if (in_twin_.empty()) return;
   if (!twin) throw util::CodedError(util::kProcessGone, "The frozen twin that keeps the first snapshot's memory is gone.");
   twin_buffer_.resize(std::max(twin_buffer_.size(), in_twin_.size() * memory::kPageSize));
-  twin->read_pages(in_twin_, twin_buffer_.data());
+  twin->read_pages(in_twin_, twin_buffer_.data(), background);
   for (size_t i = 0; i < in_twin_.size(); ++i)
     memcpy(out + in_twin_index_[i] * memory::kPageSize, twin_buffer_.data() + i * memory::kPageSize, memory::kPageSize);
 }
 
-void EngineState::begin(const std::vector<Vma>& maps) {
+void EngineState::begin() {
   pagemap = std::make_unique<memory::Pagemap>(process.pid());
   background_pagemap = std::make_unique<memory::Pagemap>(process.pid());
   twin = Twin::freeze(process);
@@ -118,7 +118,6 @@ void EngineState::begin(const std::vector<Vma>& maps) {
     }
   }
   if (!tracker) tracker = make_compare_tracker();
-  tracker->arm(maps);
 }
 
 void EngineState::forget_base(bool stopped) {
@@ -131,6 +130,7 @@ void EngineState::forget_base(bool stopped) {
   current.reset();
   overwritten.reset();
   carried.clear();
+  unsettled.reset();
   pages_only_in_twin = 0;
 }
 

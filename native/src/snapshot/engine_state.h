@@ -77,7 +77,11 @@ class EngineState {
   std::byte* chunk_buffer(int which);
   static constexpr size_t kChunk = 1024;
   /// Twin and tracker for a first snapshot; the tracker falls back where the kernel refuses.
-  void begin(const std::vector<memory::Vma>& maps);
+  void begin();
+  /// The first snapshot, while its write tracking is not armed and `held` not known: see `settle`.
+  std::optional<SnapshotId> unsettled;
+  /// How long the last `settle` took, µs.
+  double settle_micros = 0;
   /// No snapshot is left: lets the twin go. `stopped`: the process can run remote calls.
   void forget_base(bool stopped);
 

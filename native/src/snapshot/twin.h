@@ -8,6 +8,7 @@
 #include "memory/pagemap.h"
 #include "memory/remote_memory.h"
 #include "tracee/process.h"
+#include "util/background.h"
 
 namespace rollpoint::snapshot {
 
@@ -20,18 +21,18 @@ class Twin {
 
   pid_t pid() const { return pid_; }
   bool alive() const;
-  /// 4096 bytes each. Throws CodedError when the twin is gone.
-  void read_pages(std::span<const uint64_t> page_numbers, std::byte* out);
+  /// 4096 bytes each; half of many are read on `background`, which must be idle. Throws CodedError when the twin is gone.
+  void read_pages(std::span<const uint64_t> page_numbers, std::byte* out, util::Background& background);
   /// Ends it. Where the debuggee is its parent, that must reap it, unseen by the program: needs a stopped process.
   void end(tracee::Process* stopped);
 
  private:
-  Twin(pid_t pid, bool child_of_debuggee) : pid_(pid), child_of_debuggee_(child_of_debuggee), memory_(pid, memory::RemoteMemory::Access::kMemFile) {}
+  Twin(pid_t pid, bool child_of_debuggee) : pid_(pid), child_of_debuggee_(child_of_debuggee), memory_(pid, memory::RemoteMemory::Access::kMemFile), beside_(pid, memory::RemoteMemory::Access::kMemFile) {}
 
   pid_t pid_;
   bool child_of_debuggee_;
   bool ended_ = false;
-  memory::RemoteMemory memory_;
+  memory::RemoteMemory memory_, beside_;
 };
 
 }  // namespace rollpoint::snapshot

@@ -41,6 +41,7 @@ struct RollbackResult {
 
 struct Stats {
   uint64_t snapshots = 0, pages = 0, bytes = 0, twin_bytes = 0;
+  double settle_micros = 0;  // completing the last first snapshot, after its capture
 };
 
 /// One thing that `verify` found to differ: what ("memory", "registers" …) and where.

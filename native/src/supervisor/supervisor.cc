@@ -82,7 +82,8 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
   engine_ = std::make_unique<snapshot::Engine>(
       *process_, tracker_,
       snapshot::Engine::Hooks{.task_born = [this](pid_t tid) { control_->ignore_task(tid); },
-                              .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); }});
+                              .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); },
+                              .lost = [this, pid](std::vector<snapshot::SnapshotId> ids, std::string why) { emit({pid, SnapshotsLost{std::move(ids), std::move(why)}}); }});
   control_ = std::make_unique<RunControl>(
       *process_, RunControl::Callbacks{
                      .stopped = [this, pid](const Stop& stop) { emit({pid, stop}); },
