@@ -194,16 +194,16 @@ RollbackResult rollback(EngineState& state, SnapshotId id) {
   const Snapshot& target = state.at(id);
   check_feasible(state, target);
   // Where the process has not run since a snapshot, that is the way back should this fail.
-  const std::optional<SnapshotId> refuge = state.moved ? std::nullopt : state.current;
+  const SnapshotId refuge = state.moved ? 0 : state.current.value_or(0);  // 0 is no snapshot's id
   try {
     auto result = apply(state, target);
     result.micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
     return result;
   } catch (const std::exception& error) {
     const std::string what = error.what();
-    if (refuge && *refuge != id) {
+    if (refuge && refuge != id) {
       try {
-        apply(state, state.at(*refuge));
+        apply(state, state.at(refuge));
         throw RollbackError("The rollback to snapshot " + std::to_string(id) + " failed (" + what + "). The program is where it was before.", true);
       } catch (const RollbackError&) {
         throw;

@@ -1,9 +1,13 @@
 #include "snapshot/twin.h"
 
 #include <sched.h>
+#include <sys/ptrace.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <algorithm>
+#include <cstring>
 
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -16,8 +20,11 @@ std::unique_ptr<Twin> Twin::freeze(tracee::Process& process) {
   // debuggee's wait could see; ours only where we are the parent, else a zombie would be left with a stranger.
   // Exit signal 0: no SIGCHLD for anybody.
   const uint64_t flags = CLONE_FILES | CLONE_FS | (process.launched() ? CLONE_PARENT : 0);
+  // The debuggee maps the window only for the moment of the clone.
+  auto window = tracee::open_window(process);
   const pid_t pid = remote.clone(SYS_clone, flags);
-  return std::unique_ptr<Twin>(new Twin(pid, !process.launched()));
+  if (window) tracee::unmap(process, *window);
+  return std::unique_ptr<Twin>(new Twin(process, pid, std::move(window)));
 }
 
 Twin::~Twin() { end(nullptr); }
@@ -28,6 +35,46 @@ bool Twin::alive() const {
 }
 
 void Twin::read_pages(std::span<const uint64_t> page_numbers, std::byte* out, util::Background& background) {
+  constexpr size_t kWorthRunning = 16;  // waking the twin costs as much as reading this many from outside
+  while (page_numbers.size() >= kWorthRunning) {
+    const auto part = page_numbers.first(std::min(page_numbers.size(), tracee::Window::kPages));
+    if (!copy_through_window(part, out)) break;
+    page_numbers = page_numbers.subspan(part.size());
+    out += part.size() * memory::kPageSize;
+  }
+  read_from_outside(page_numbers, out, background);
+}
+
+// False when the twin cannot: no window, or a page that it may not read itself (PROT_NONE).
+bool Twin::copy_through_window(std::span<const uint64_t> page_numbers, std::byte* out) {
+  if (!window_ || !process_.scratch) return false;
+  for (size_t i = 0; i < page_numbers.size(); ++i) window_->list()[i] = memory::page_address(page_numbers[i]);
+  arch::GeneralRegisters r;
+  if (ptrace(PTRACE_GETREGS, pid_, nullptr, &r) < 0) return false;
+  r.rip = process_.scratch->code + arch::kCopyLoopOffset;
+  r.rbx = window_->remote_list();
+  r.r12 = page_numbers.size();
+  r.rdi = window_->remote_data();
+  r.orig_rax = static_cast<uint64_t>(-1);
+  r.eflags &= ~uint64_t{0x500};
+  if (ptrace(PTRACE_SETREGS, pid_, nullptr, &r) < 0) return false;
+  for (;;) {
+    if (ptrace(PTRACE_CONT, pid_, nullptr, nullptr) < 0) return false;
+    const int status = process_.waiter().wait_for(pid_);
+    if (!WIFSTOPPED(status)) {
+      ended_ = true;
+      return false;
+    }
+    // Anything else is a stop or a signal meant for the debuggee's process group: the twin goes on without it.
+    if (status >> 16 != 0) continue;
+    if (WSTOPSIG(status) == SIGTRAP) break;
+    if (WSTOPSIG(status) == SIGSEGV || WSTOPSIG(status) == SIGBUS) return false;
+  }
+  memcpy(out, window_->data(), page_numbers.size() * memory::kPageSize);
+  return true;
+}
+
+void Twin::read_from_outside(std::span<const uint64_t> page_numbers, std::byte* out, util::Background& background) {
   // Each scattered page is a system call of 2 to 4 µs; below this many a second thread does not pay.
   constexpr size_t kWorthSharing = 64;
   const size_t ours = page_numbers.size() < kWorthSharing ? page_numbers.size() : page_numbers.size() / 2;

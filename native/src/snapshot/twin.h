@@ -8,6 +8,7 @@
 #include "memory/pagemap.h"
 #include "memory/remote_memory.h"
 #include "tracee/process.h"
+#include "tracee/window.h"
 #include "util/background.h"
 
 namespace rollpoint::snapshot {
@@ -21,17 +22,24 @@ class Twin {
 
   pid_t pid() const { return pid_; }
   bool alive() const;
-  /// 4096 bytes each; half of many are read on `background`, which must be idle. Throws CodedError when the twin is gone.
+  /// 4096 bytes each. The twin copies them into the window itself; where that fails they are read from outside, half of
+  /// many on `background`, which must be idle. Throws CodedError when the twin is gone.
   void read_pages(std::span<const uint64_t> page_numbers, std::byte* out, util::Background& background);
   /// Ends it. Where the debuggee is its parent, that must reap it, unseen by the program: needs a stopped process.
   void end(tracee::Process* stopped);
 
  private:
-  Twin(pid_t pid, bool child_of_debuggee) : pid_(pid), child_of_debuggee_(child_of_debuggee), memory_(pid, memory::RemoteMemory::Access::kMemFile), beside_(pid, memory::RemoteMemory::Access::kMemFile) {}
+  Twin(tracee::Process& process, pid_t pid, std::unique_ptr<tracee::Window> window)
+      : process_(process), pid_(pid), child_of_debuggee_(!process.launched()), window_(std::move(window)), memory_(pid, memory::RemoteMemory::Access::kMemFile), beside_(pid, memory::RemoteMemory::Access::kMemFile) {}
 
+  bool copy_through_window(std::span<const uint64_t> page_numbers, std::byte* out);
+  void read_from_outside(std::span<const uint64_t> page_numbers, std::byte* out, util::Background& background);
+
+  tracee::Process& process_;
   pid_t pid_;
   bool child_of_debuggee_;
   bool ended_ = false;
+  std::unique_ptr<tracee::Window> window_;
   memory::RemoteMemory memory_, beside_;
 };
 

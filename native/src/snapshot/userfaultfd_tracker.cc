@@ -53,7 +53,7 @@ class UserfaultfdTracker : public DirtyTracker {
     const RangeSet fresh = unregistered_ranges();
     const bool arm = then == Then::kArm;
     // PRESENT or SWAPPED is asked for: without it the scan would report, and populate, every hole.
-    pagemap_.scan({.start = 0, .end = kUserTop, .flags = arm ? memory::kScanWpMatching : 0, .category_mask = memory::kPageWritten | memory::kPageWpAllowed, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero}, take);
+    pagemap_.scan({.start = 0, .end = kUserTop, .flags = arm ? uint64_t{memory::kScanWpMatching} : 0, .category_mask = memory::kPageWritten | memory::kPageWpAllowed, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero}, take);
     const auto seam = static_cast<ptrdiff_t>(written.pages.size());
     for (const Vma& vma : maps) {
       if (!fresh.overlaps(vma.range())) continue;

@@ -1,6 +1,8 @@
 #include "supervisor/run_control.h"
 
+#include <linux/kcmp.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -258,10 +260,13 @@ void RunControl::handle_new_task(pid_t parent, int event) {
 
 void RunControl::adopt_thread(pid_t tid) {
   auto it = early_.find(tid);
+  const bool known = process_.find(tid) != nullptr;
   auto& tracee = process_.add(tid);
   if (tracee.mode == RunMode::kHold) tracee.mode = RunMode::kContinue;
   if (it == early_.end()) {
-    if (!tracee.stopped()) tracee.is_new = true;
+    // Already known: its first stop came before its parent's event, and it has been let go since. It must get an
+    // interrupt like any other when all are stopped.
+    if (!known) tracee.is_new = true;
     return;
   }
   const int status = it->second;
@@ -276,6 +281,8 @@ void RunControl::release_child(pid_t child, bool shares_memory) {
     awaited_[child] = shares_memory;
     return;
   }
+  // clone(CLONE_VM) without CLONE_THREAD or CLONE_VFORK: taking our bytes out would take them from the debuggee too.
+  shares_memory = shares_memory || syscall(SYS_kcmp, process_.pid(), child, KCMP_VM, 0, 0) == 0;
   if (!shares_memory) {
     try {
       memory::RemoteMemory copy(child);

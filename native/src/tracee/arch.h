@@ -62,4 +62,15 @@ inline constexpr std::array<uint8_t, 45> kSyscallLoop{
     0xcc, 0x0f, 0x05};       // int3; spare syscall instruction for threads that are to exit
 inline constexpr uint64_t kSyscallLoopSpare = 43;
 
+/// Copies the pages whose addresses stand in an array at rbx, r12 of them, one after the other to rdi; then int3.
+inline constexpr std::array<uint8_t, 21> kCopyLoop{
+    0x48, 0x8b, 0x33,              // mov  (%rbx),%rsi
+    0xb9, 0x00, 0x02, 0x00, 0x00,  // mov  $512,%ecx
+    0xf3, 0x48, 0xa5,              // rep movsq
+    0x48, 0x83, 0xc3, 0x08,        // add  $8,%rbx
+    0x49, 0xff, 0xcc,              // dec  %r12
+    0x75, 0xec,                    // jnz  start
+    0xcc};                         // int3
+inline constexpr uint64_t kCopyLoopOffset = 64;  // in the scratch page, behind the system call loop
+
 }  // namespace rollpoint::arch

@@ -1,0 +1,81 @@
+#include "binding/results.h"
+
+namespace rollpoint::binding {
+
+using supervisor::BreakpointKind;
+using supervisor::Event;
+
+namespace {
+
+const char* name_of(supervisor::StopReason reason) {
+  using enum supervisor::StopReason;
+  switch (reason) {
+    case kSignal: return "signal";
+    case kBreakpoint: return "breakpoint";
+    case kHardwareBreakpoint: return "hardwareBreakpoint";
+    case kWatchpoint: return "watchpoint";
+    case kStep: return "step";
+    case kInterrupt: return "interrupt";
+    case kExec: return "exec";
+  }
+  return "signal";
+}
+
+}  // namespace
+
+Napi::Object event_to_js(Napi::Env env, const Event& event) {
+  auto object = Napi::Object::New(env);
+  object.Set("pid", event.pid);
+  if (auto* stop = std::get_if<supervisor::Stop>(&event.what)) {
+    object.Set("type", "stopped");
+    object.Set("tid", stop->tid);
+    object.Set("reason", name_of(stop->reason));
+    object.Set("signal", stop->signal);
+    if (stop->reason == supervisor::StopReason::kWatchpoint) {
+      object.Set("address", Napi::BigInt::New(env, stop->address));
+      object.Set("access", stop->access == BreakpointKind::kWrite ? "write" : "access");
+    }
+    if (stop->reason == supervisor::StopReason::kExec) object.Set("executable", stop->executable);
+  } else if (auto* end = std::get_if<supervisor::End>(&event.what)) {
+    object.Set("type", end->killed ? "killed" : "exited");
+    object.Set(end->killed ? "signal" : "code", end->code);
+  } else if (auto* lost = std::get_if<supervisor::SnapshotsLost>(&event.what)) {
+    object.Set("type", "snapshotsLost");
+    auto ids = Napi::Array::New(env);
+    for (auto id : lost->ids) ids.Set(ids.Length(), id);
+    object.Set("ids", ids);
+    object.Set("message", lost->message);
+  } else if (auto* line = std::get_if<supervisor::LogLine>(&event.what)) {
+    object.Set("type", "log");
+    object.Set("message", line->message);
+  }
+  return object;
+}
+
+Napi::Array warnings_to_js(Napi::Env env, const std::vector<snapshot::Warning>& warnings) {
+  auto array = Napi::Array::New(env);
+  for (auto& warning : warnings) {
+    auto object = Napi::Object::New(env);
+    object.Set("kind", warning.kind);
+    object.Set("message", warning.message);
+    array.Set(array.Length(), object);
+  }
+  return array;
+}
+
+Napi::Object capture_to_js(Napi::Env env, const snapshot::CaptureResult& result) {
+  auto object = Napi::Object::New(env);
+  object.Set("id", result.id);
+  object.Set("parent", result.parent ? Napi::Value::From(env, *result.parent) : env.Null());
+  object.Set("bytes", static_cast<double>(result.bytes));
+  object.Set("pages", static_cast<double>(result.pages));
+  object.Set("pauseMicros", result.pause_micros);
+  auto threads = Napi::Array::New(env);
+  for (pid_t tid : result.threads) threads.Set(threads.Length(), tid);
+  object.Set("threads", threads);
+  object.Set("exact", result.exact);
+  object.Set("warnings", warnings_to_js(env, result.warnings));
+  return object;
+}
+
+}  // namespace rollpoint::binding

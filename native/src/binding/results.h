@@ -1,0 +1,16 @@
+// What the core hands out, as JavaScript objects: the shapes of adapter/core/native.d.ts.
+#pragma once
+
+#include <napi.h>
+
+#include <vector>
+
+#include "supervisor/supervisor.h"
+
+namespace rollpoint::binding {
+
+Napi::Object event_to_js(Napi::Env env, const supervisor::Event& event);
+Napi::Array warnings_to_js(Napi::Env env, const std::vector<snapshot::Warning>& warnings);
+Napi::Object capture_to_js(Napi::Env env, const snapshot::CaptureResult& result);
+
+}  // namespace rollpoint::binding

@@ -1,0 +1,40 @@
+#include "tracee/window.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tracee/remote_syscalls.h"
+#include "util/unique_fd.h"
+
+namespace rollpoint::tracee {
+
+Window::~Window() { munmap(local_, kBytes); }
+
+std::unique_ptr<Window> open_window(Process& process) {
+  util::UniqueFd fd(memfd_create("rollpoint", MFD_CLOEXEC));
+  if (!fd || ftruncate(fd.get(), Window::kBytes) < 0) return nullptr;
+  void* local = mmap(nullptr, Window::kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd.get(), 0);
+  if (local == MAP_FAILED) return nullptr;
+  // Through the name of our descriptor, which a process of the same user may open; it keeps none open itself.
+  RemoteSyscalls remote(process);
+  const std::string path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(fd.get());
+  const int64_t theirs = remote.call(SYS_open, remote.put(path.c_str(), path.size() + 1), O_RDWR | O_CLOEXEC);
+  int64_t address = -1;
+  if (theirs >= 0) {
+    address = remote.call(SYS_mmap, 0, Window::kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<uint64_t>(theirs), 0);
+    remote.call(SYS_close, static_cast<uint64_t>(theirs));
+  }
+  if (address < 0 && address >= -4095) {
+    munmap(local, Window::kBytes);
+    return nullptr;
+  }
+  return std::make_unique<Window>(static_cast<std::byte*>(local), static_cast<uint64_t>(address));
+}
+
+void unmap(Process& process, const Window& window) {
+  RemoteSyscalls(process).require("munmap", SYS_munmap, window.remote_list(), Window::kBytes);
+}
+
+}  // namespace rollpoint::tracee
