@@ -28,6 +28,8 @@ interface Floor {
 interface Measured {
   fork: number;
   first: number;
+  /** Arming the write tracking, after the first snapshot's pause and before the program runs again. */
+  settle: number;
   later: number;
   rollback: number;
   pages: number;
@@ -64,7 +66,7 @@ async function floor(program: string, threads: number): Promise<Floor | null> {
 }
 
 /** One launch: the first snapshot, later ones each after a step, and rollbacks each after a step. */
-async function session(threads: number, full: boolean): Promise<{ first: number; later: number[]; rollback: number[]; pages: number[] }> {
+async function session(threads: number, full: boolean): Promise<{ first: number; settle: number; later: number[]; rollback: number[]; pages: number[] }> {
   const rig = await Rig.launch('heap512', arguments_(threads, 1000));
   try {
     await rig.breakAt('at_step');
@@ -77,6 +79,8 @@ async function session(threads: number, full: boolean): Promise<{ first: number;
     const capture = (tid: number) => rig.core.capture({ tid, files: 'keep' });
     if (stop.type !== 'stopped') throw new Error('heap512 ended early.');
     const { pauseMicros: first } = await capture(stop.tid);
+    // Done before the program runs again: no part of the pause at a stop, but of one that goes on at once.
+    const { settleMicros: settle } = await rig.core.stats();
     const later: number[] = [];
     const rollback: number[] = [];
     const pages: number[] = [];
@@ -87,7 +91,7 @@ async function session(threads: number, full: boolean): Promise<{ first: number;
       await step();
       rollback.push((await rig.core.rollback(result.id)).micros);
     }
-    return { first, later, rollback, pages };
+    return { first, settle, later, rollback, pages };
   } finally {
     await rig.dispose();
   }
@@ -97,15 +101,19 @@ async function session(threads: number, full: boolean): Promise<{ first: number;
 async function rollpoint(threads: number): Promise<Measured> {
   const forks: number[] = [];
   const firsts: number[] = [];
+  const settles: number[] = [];
   for (let launch = 1; launch < launches; launch++) {
     forks.push(await fork(threads));
-    firsts.push((await session(threads, false)).first);
+    const short = await session(threads, false);
+    firsts.push(short.first);
+    settles.push(short.settle);
   }
   forks.push(await fork(threads));
-  const { first, later, rollback, pages } = await session(threads, true);
+  const { first, settle, later, rollback, pages } = await session(threads, true);
   return {
     fork: median(forks),
     first: median([...firsts, first]),
+    settle: median([...settles, settle]),
     later: median(later),
     rollback: median(rollback),
     pages: median(pages),
@@ -159,6 +167,7 @@ async function main(): Promise<void> {
       row('floor, rollback', least.rollback, ['fork', forked]);
     }
     row('first snapshot', ours.first, ['fork', forked], ['gdb checkpoint', gdbs?.checkpoint]);
+    row('  arming after it', ours.settle, ['fork', forked]);
     row('later snapshot', ours.later, ['fork', forked], ['floor', least?.capture], ['gdb checkpoint', gdbs?.checkpoint]);
     row('rollback', ours.rollback, ['fork', forked], ['floor', least?.rollback], ['gdb restart', gdbs?.restart]);
     console.log(`  pages a snapshot   ${String(ours.pages).padStart(8)}`);
