@@ -234,6 +234,23 @@ for (const tracker of trackers) {
       }
     });
 
+    it('gives back what the kernel keeps: directory, limits, pending signals, timers, names', async () => {
+      rig = await Rig.launch('attributes', [], { tracker });
+      await rig.breakAt('armed', 'changed');
+      await rig.continueToBreakpoint();
+      expect(await capture()).to.include({ exact: true });
+      await rig.continueToBreakpoint();
+      const changed = await capture();
+      for (let i = 0; i < 10; ++i) {
+        await rollback(1);
+        await rollback(changed.id);
+      }
+      await rollback(1);
+      await rig.core.writeMemory(rig.address('rolled_back'), new Uint8Array([1, 0, 0, 0]));
+      const end = await rig.continue();
+      expect(end, await rig.allOutput()).to.deep.include({ type: 'exited', code: 0 });
+    });
+
     it('loses its snapshots with an exec, and says so', async () => {
       rig = await Rig.launch('endings', ['exec', '/bin/sh', '-c', 'exit 3'], { tracker });
       await rig.breakAt('main');

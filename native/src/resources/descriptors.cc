@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -14,6 +13,7 @@
 #include <fstream>
 #include <optional>
 
+#include "resources/courier.h"
 #include "util/error.h"
 
 namespace rollpoint::resources {
@@ -128,89 +128,6 @@ bool is_ours(const HeldFile& held) {
   return false;
 }
 
-// Carries descriptions of ours into the debuggee: SCM_RIGHTS over a socket pair that lives for the moment.
-class Courier {
- public:
-  explicit Courier(Process& process) : process_(process), remote_(process) {
-    remote_.require("socketpair", SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, remote_.buffer());
-    remote_.get(theirs_, sizeof theirs_);
-    // Out of the way of the numbers that are to come back.
-    for (int& end : theirs_) {
-      const auto moved = remote_.require("fcntl", SYS_fcntl, static_cast<uint64_t>(end), F_DUPFD_CLOEXEC, 512);
-      remote_.call(SYS_close, static_cast<uint64_t>(end));
-      end = static_cast<int>(moved);
-    }
-    ours_ = duplicate(process, theirs_[0]);
-    if (!ours_) throw util::SysError("pidfd_getfd", errno);
-  }
-  ~Courier() {
-    for (int end : theirs_) {
-      try {
-        remote_.call(SYS_close, static_cast<uint64_t>(end));
-      } catch (const util::CodedError&) {
-        // The process is gone, and with it the descriptor.
-      }
-    }
-  }
-
-  void deliver(const HeldFile& held, int number, bool close_on_exec) {
-    char byte = 'd';
-    iovec io{&byte, 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &io;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    auto* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = held.fd.get();
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    if (sendmsg(ours_.get(), &message, MSG_NOSIGNAL) < 0) throw util::SysError("sendmsg", errno);
-    const int received = receive();
-    const uint64_t flags = close_on_exec ? O_CLOEXEC : 0;
-    if (received == number) {
-      remote_.require("fcntl", SYS_fcntl, static_cast<uint64_t>(number), F_SETFD, close_on_exec ? FD_CLOEXEC : 0);
-      return;
-    }
-    remote_.require("dup3", SYS_dup3, static_cast<uint64_t>(received), static_cast<uint64_t>(number), flags);
-    remote_.call(SYS_close, static_cast<uint64_t>(received));
-  }
-
- private:
-  int receive() {
-    // msghdr, iovec, byte and control, laid out in the debuggee.
-    struct {
-      msghdr message;
-      iovec io;
-      char byte;
-      alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    } remote{};
-    const uint64_t base = remote_.buffer();
-    auto at = [&](const void* field) {
-      return base + static_cast<uint64_t>(reinterpret_cast<const char*>(field) - reinterpret_cast<const char*>(&remote));
-    };
-    remote.io = {reinterpret_cast<void*>(at(&remote.byte)), 1};
-    remote.message.msg_iov = reinterpret_cast<iovec*>(at(&remote.io));
-    remote.message.msg_iovlen = 1;
-    remote.message.msg_control = reinterpret_cast<void*>(at(remote.control));
-    remote.message.msg_controllen = sizeof remote.control;
-    remote_.put(&remote, sizeof remote);
-    remote_.require("recvmsg", SYS_recvmsg, static_cast<uint64_t>(theirs_[1]), base, MSG_CMSG_CLOEXEC);
-    remote_.get(&remote, sizeof remote);
-    int fd;
-    memcpy(&fd, remote.control + CMSG_LEN(0), sizeof fd);
-    return fd;
-  }
-
-  Process& process_;
-  RemoteSyscalls remote_;
-  int theirs_[2] = {-1, -1};
-  UniqueFd ours_;
-};
-
 // A terminal is not held, since a duplicate would hide its end from the other side; by its name it is the same one again.
 // Returns the numbers that stay closed.
 std::vector<int> reopen_terminals(Process& process, const DescriptorTable& wanted, const std::vector<int>& numbers) {
@@ -298,7 +215,7 @@ std::vector<std::string> restore_descriptors(Process& process, const DescriptorT
     Courier courier(process);
     for (int number : missing) {
       const auto& descriptor = wanted.at(number);
-      courier.deliver(*descriptor.held, number, descriptor.flags & O_CLOEXEC);
+      courier.deliver(descriptor.held->fd.get(), number, descriptor.flags & O_CLOEXEC);
     }
   }
   std::vector<RemoteCall> close_on_exec;

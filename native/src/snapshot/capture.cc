@@ -131,8 +131,6 @@ void capture_later(EngineState& state, Snapshot& snapshot) {
   state.carried.clear();
 }
 
-bool any_bit(const std::string& hex) { return hex.find_first_not_of('0') != std::string::npos; }
-
 // What this version does not hold, so that nobody relies on it.
 void warn(EngineState& state, Snapshot& snapshot) {
   auto tell = [&](const char* kind, std::string message) {
@@ -140,7 +138,7 @@ void warn(EngineState& state, Snapshot& snapshot) {
     snapshot.exact = false;
   };
   size_t open_files = 0, pipes = 0, sockets = 0, events = 0;
-  for (auto& [number, descriptor] : snapshot.descriptors) {
+  for (auto& [number, descriptor] : snapshot.state.descriptors) {
     using resources::DescriptorKind;
     if (number <= 2) continue;
     open_files += descriptor.kind == DescriptorKind::kFile && descriptor.writable();
@@ -158,10 +156,7 @@ void warn(EngineState& state, Snapshot& snapshot) {
     tell("sharedMapping", "The shared mapping of " + vma.path + " is rolled back for everybody who maps it.");
   }
   const auto& process = state.process;
-  if (any_bit(process.status_field("SigPnd")) || any_bit(process.status_field("ShdPnd")))
-    tell("pendingSignals", "Signals are pending; they stay as they are.");
   const std::string base = "/proc/" + std::to_string(process.pid());
-  if (std::string line; std::getline(std::ifstream(base + "/timers"), line)) tell("timers", "POSIX timers are armed; they stay as they are.");
   for (auto& [tid, thread] : snapshot.threads) {
     std::string children;
     std::getline(std::ifstream(base + "/task/" + std::to_string(tid) + "/children"), children);
@@ -215,7 +210,6 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   Snapshot* before = state.current ? &state.at(*state.current) : nullptr;
 
   snapshot->program_break = static_cast<uint64_t>(remote.call(SYS_brk, 0));
-  snapshot->actions = resources::read_signal_actions(remote);
   for (auto& [tid, tracee] : process.tracees()) {
     if (tracee->parked()) continue;
     const SavedThread* earlier = nullptr;
@@ -223,7 +217,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
       if (auto it = before->threads.find(tid); it != before->threads.end()) earlier = &it->second;
     snapshot->threads.emplace(tid, save_thread(process, *tracee, earlier));
   }
-  snapshot->descriptors = resources::read_descriptors(process, before ? &before->descriptors : nullptr);
+  snapshot->state = resources::read_process_state(process, before ? &before->state : nullptr);
   if (first) {
     try {
       state.begin();

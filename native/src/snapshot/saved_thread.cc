@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -41,6 +42,12 @@ void restore_rseq(RemoteSyscalls& remote, Tracee& tracee, const tracee::RseqConf
   if (wanted.pointer) remote.call(SYS_rseq, wanted.pointer, wanted.size, 0, wanted.signature);
 }
 
+std::string thread_name(const Process& process, pid_t tid) {
+  std::string name;
+  std::getline(std::ifstream("/proc/" + std::to_string(process.pid()) + "/task/" + std::to_string(tid) + "/comm"), name);
+  return name;
+}
+
 }  // namespace
 
 SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* before) {
@@ -55,6 +62,8 @@ SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* bef
     saved.robust_list_size = size;
   }
   saved.rseq = tracee.rseq();
+  saved.name = thread_name(process, tracee.tid());
+  sched_getaffinity(tracee.tid(), sizeof saved.affinity, &saved.affinity);
   if (before && memcmp(&before->registers, &saved.registers, sizeof saved.registers) == 0) {
     saved.clear_child_tid = before->clear_child_tid;
     saved.alternate_stack = before->alternate_stack;
@@ -85,6 +94,11 @@ void restore_kernel_state(Process& process, Tracee& tracee, const SavedThread& s
                         {SYS_set_tid_address, {saved.clear_child_tid}}};
   remote.batch(calls);
   restore_rseq(remote, tracee, saved.rseq.value_or(tracee::RseqConfiguration{}));
+  // /proc/PID/comm can be written by the process's own threads only.
+  if (thread_name(process, tracee.tid()) != saved.name) remote.call(SYS_prctl, PR_SET_NAME, remote.put(saved.name.c_str(), saved.name.size() + 1));
+  cpu_set_t affinity;
+  if (sched_getaffinity(tracee.tid(), sizeof affinity, &affinity) == 0 && !CPU_EQUAL(&affinity, &saved.affinity))
+    sched_setaffinity(tracee.tid(), sizeof saved.affinity, &saved.affinity);
 }
 
 void restore_registers(Tracee& tracee, const SavedThread& saved) {

@@ -2,6 +2,7 @@
 // Knows nothing of memory contents; who is parked or born is decided elsewhere.
 #pragma once
 
+#include <sched.h>
 #include <signal.h>
 
 #include <cstddef>
@@ -22,6 +23,8 @@ struct SavedThread {
   std::optional<tracee::RseqConfiguration> rseq;
   uint64_t clear_child_tid = 0;
   stack_t alternate_stack{};
+  std::string name;  // as in /proc/PID/task/TID/comm
+  cpu_set_t affinity{};
 };
 
 /// The pages that hold a thread's rseq area.

@@ -9,8 +9,7 @@
 
 #include "memory/maps.h"
 #include "memory/page_table.h"
-#include "resources/descriptors.h"
-#include "resources/signal_actions.h"
+#include "resources/process_state.h"
 #include "snapshot/saved_thread.h"
 #include "snapshot/types.h"
 #include "util/range_set.h"
@@ -30,8 +29,7 @@ struct Snapshot {
   /// Content of held pages; kInBase: in the twin.
   memory::PageTable pages;
   std::map<pid_t, SavedThread> threads;
-  resources::SignalActions actions;
-  resources::DescriptorTable descriptors;
+  resources::ProcessState state;
   bool exact = true;
   std::vector<Warning> warnings;
 };

@@ -1,0 +1,85 @@
+#include "resources/attributes.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+
+#include "resources/courier.h"
+#include "util/error.h"
+
+namespace rollpoint::resources {
+
+using tracee::Process;
+using tracee::RemoteSyscalls;
+using util::UniqueFd;
+
+namespace {
+
+std::string directory_path(const Process& process) { return "/proc/" + std::to_string(process.pid()) + "/cwd"; }
+
+bool in_directory(const Process& process, const UniqueFd& directory) {
+  struct stat now {}, wanted {};
+  return stat(directory_path(process).c_str(), &now) == 0 && fstat(directory.get(), &wanted) == 0 && now.st_ino == wanted.st_ino &&
+         now.st_dev == wanted.st_dev;
+}
+
+unsigned umask_of(const Process& process) {
+  const auto text = process.status_field("Umask");
+  return text.empty() ? 0 : static_cast<unsigned>(std::stoul(text, nullptr, 8));
+}
+
+bool same(const rlimit& a, const rlimit& b) { return a.rlim_cur == b.rlim_cur && a.rlim_max == b.rlim_max; }
+
+}  // namespace
+
+Attributes read_attributes(const Process& process, const Attributes* before) {
+  Attributes result;
+  if (before && before->directory && in_directory(process, *before->directory)) {
+    result.directory = before->directory;
+  } else if (UniqueFd fd(open(directory_path(process).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)); fd) {
+    result.directory = std::make_shared<UniqueFd>(std::move(fd));
+  }
+  result.umask = umask_of(process);
+  for (size_t i = 0; i < result.limits.size(); ++i)
+    prlimit(process.pid(), static_cast<__rlimit_resource>(i), nullptr, &result.limits[i]);
+  return result;
+}
+
+std::vector<std::string> restore_attributes(Process& process, const Attributes& wanted) {
+  std::vector<std::string> left;
+  if (wanted.directory && !in_directory(process, *wanted.directory)) {
+    const int fd = Courier(process).deliver_anywhere(wanted.directory->get());
+    RemoteSyscalls remote(process);
+    const auto result = remote.call(SYS_fchdir, static_cast<uint64_t>(fd));
+    remote.call(SYS_close, static_cast<uint64_t>(fd));
+    if (result < 0) left.push_back("The working directory could not be put back: " + util::errno_name(static_cast<int>(-result)) + ".");
+  }
+  if (umask_of(process) != wanted.umask) RemoteSyscalls(process).call(SYS_umask, wanted.umask);
+  for (size_t i = 0; i < wanted.limits.size(); ++i) {
+    rlimit now{};
+    const auto resource = static_cast<__rlimit_resource>(i);
+    if (prlimit(process.pid(), resource, nullptr, &now) < 0 || same(now, wanted.limits[i])) continue;
+    if (prlimit(process.pid(), resource, &wanted.limits[i], nullptr) == 0) continue;
+    // A hard limit once lowered stays so without CAP_SYS_RESOURCE.
+    rlimit soft{std::min(wanted.limits[i].rlim_cur, now.rlim_max), now.rlim_max};
+    prlimit(process.pid(), resource, &soft, nullptr);
+    left.push_back("Resource limit " + std::to_string(i) + " was lowered for good since the snapshot.");
+  }
+  return left;
+}
+
+std::vector<std::string> compare_attributes(const Process& process, const Attributes& wanted) {
+  std::vector<std::string> result;
+  if (wanted.directory && !in_directory(process, *wanted.directory)) result.push_back("the working directory is another");
+  if (umask_of(process) != wanted.umask) result.push_back("the umask differs");
+  for (size_t i = 0; i < wanted.limits.size(); ++i) {
+    rlimit now{};
+    if (prlimit(process.pid(), static_cast<__rlimit_resource>(i), nullptr, &now) == 0 && !same(now, wanted.limits[i]))
+      result.push_back("resource limit " + std::to_string(i) + " differs");
+  }
+  return result;
+}
+
+}  // namespace rollpoint::resources

@@ -1,0 +1,29 @@
+// What a process has besides memory and descriptors: working directory, umask, soft limits.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tracee/process.h"
+#include "util/unique_fd.h"
+
+namespace rollpoint::resources {
+
+struct Attributes {
+  /// O_PATH: survives that the directory is renamed or removed.
+  std::shared_ptr<util::UniqueFd> directory;
+  unsigned umask = 0;
+  std::array<rlimit, RLIM_NLIMITS> limits{};
+};
+
+Attributes read_attributes(const tracee::Process& process, const Attributes* before);
+/// In words, what could not be put back.
+std::vector<std::string> restore_attributes(tracee::Process& process, const Attributes& wanted);
+/// In words, how the live process differs.
+std::vector<std::string> compare_attributes(const tracee::Process& process, const Attributes& wanted);
+
+}  // namespace rollpoint::resources

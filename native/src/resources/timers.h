@@ -1,0 +1,35 @@
+// Interval timers and POSIX timers. What remained at the snapshot remains again; time itself goes on.
+#pragma once
+
+#include <sys/time.h>
+#include <time.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tracee/remote_syscalls.h"
+
+namespace rollpoint::resources {
+
+struct PosixTimer {
+  int clock = 0;
+  int signal = 0;
+  uint64_t value = 0;    // sigev_value
+  int notify = 0;        // sigev_notify, with SIGEV_THREAD_ID
+  pid_t thread = 0;      // SIGEV_THREAD_ID: who gets the signal
+  itimerspec remaining{};
+};
+
+struct Timers {
+  std::array<itimerval, 3> intervals{};  // ITIMER_REAL, _VIRTUAL, _PROF
+  std::map<int, PosixTimer> posix;       // by timer id
+};
+
+Timers read_timers(tracee::RemoteSyscalls& remote, pid_t pid);
+/// In words, what could not be put back.
+std::vector<std::string> restore_timers(tracee::RemoteSyscalls& remote, pid_t pid, const Timers& wanted);
+
+}  // namespace rollpoint::resources
