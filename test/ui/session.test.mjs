@@ -18,10 +18,14 @@ describe('a session by mouse and keyboard', function () {
     if (this.currentTest.state === 'failed') await workbench.screenshot('failed-session');
   });
 
-  /** Continues, and waits for the snapshot of the next stop. */
-  const goOnTo = async (id) => {
+  /**
+   * Continues to the next stop: its snapshot, and the value that `wanted` has there and not at the stop before. The row
+   * comes before the stop itself; keys pressed in between would be lost.
+   */
+  const goOnTo = async (id, wanted) => {
     await workbench.press('F5');
     await workbench.currentRow(id).waitFor();
+    await workbench.waitForVariable('wanted', wanted);
     await workbench.stoppedLine.waitFor();
   };
 
@@ -49,8 +53,8 @@ describe('a session by mouse and keyboard', function () {
   });
 
   it('adds one at every stop', async () => {
-    await goOnTo(2);
-    await goOnTo(3);
+    await goOnTo(2, '55');
+    await goOnTo(3, '25');
     expect(await workbench.drawing()).to.deep.equal(['1', '2', '3 current']);
     await workbench.screenshot('three-stops');
   });
@@ -73,8 +77,7 @@ describe('a session by mouse and keyboard', function () {
   });
 
   it('restores by the button of a row', async () => {
-    await goOnTo(7);
-    await workbench.waitForVariable('wanted', '30');
+    await goOnTo(7, '30');
     await workbench.rowAction(1, 'Restore');
     await workbench.currentRow(1).waitFor();
     await workbench.waitForVariable('wanted', '40');
@@ -83,9 +86,8 @@ describe('a session by mouse and keyboard', function () {
   });
 
   it('grows a branch when the program goes on', async () => {
-    await goOnTo(8);
-    await workbench.waitForVariable('wanted', '55');
-    await goOnTo(9);
+    await goOnTo(8, '55');
+    await goOnTo(9, '25');
     expect(await workbench.drawing()).to.deep.equal(['1', '  8', '  9 current', '2', '3', '4', '5', '6', '7']);
     await workbench.screenshot('branch');
   });
@@ -142,9 +144,8 @@ describe('a session by mouse and keyboard', function () {
   it('goes on differently after a variable is changed', async () => {
     await workbench.page.locator('.view-line', { hasText: mark }).first().click();
     await workbench.setVariable(undefined, 'wanted', '33');
-    await goOnTo(10);
-    await goOnTo(11);
-    await workbench.waitForVariable('wanted', '18');
+    await goOnTo(10, '55');
+    await goOnTo(11, '18');
     await workbench.screenshot('second-branch');
   });
 
@@ -178,7 +179,7 @@ describe('a session by mouse and keyboard', function () {
     await workbench.currentRow(1).waitFor();
     await workbench.waitForVariable('wanted', '40');
     expect(await workbench.drawing()).to.deep.equal(['1 current']);
-    await goOnTo(2);
+    await goOnTo(2, '55');
   });
 
   it('forgets the list when the session ends', async () => {
