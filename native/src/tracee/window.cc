@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,6 +10,16 @@
 #include "util/unique_fd.h"
 
 namespace rollpoint::tracee {
+
+namespace {
+
+bool is_same_file(const Process& process, int theirs, int ours) {
+  util::UniqueFd copy(static_cast<int>(syscall(SYS_pidfd_getfd, process.pidfd(), theirs, 0)));
+  struct stat a {}, b {};
+  return copy && fstat(copy.get(), &a) == 0 && fstat(ours, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+}  // namespace
 
 Window::~Window() { munmap(local_, kBytes); }
 
@@ -23,7 +34,9 @@ std::unique_ptr<Window> open_window(Process& process) {
   const int64_t theirs = remote.call(SYS_open, remote.put(path.c_str(), path.size() + 1), O_RDWR | O_CLOEXEC);
   int64_t address = -1;
   if (theirs >= 0) {
-    address = remote.call(SYS_mmap, 0, Window::kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<uint64_t>(theirs), 0);
+    // In another pid or mount namespace the name may be somebody else's file.
+    if (is_same_file(process, static_cast<int>(theirs), fd.get()))
+      address = remote.call(SYS_mmap, 0, Window::kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<uint64_t>(theirs), 0);
     remote.call(SYS_close, static_cast<uint64_t>(theirs));
   }
   if (address < 0 && address >= -4095) {
