@@ -62,6 +62,7 @@ void Engine::prepare() {
   state_->pool.reserve(kReserveNodes);
   state_->chunk_buffer(0);
   state_->chunk_buffer(1);
+  if (!state_->twin && !state_->window_memory.local) state_->window_memory = tracee::WindowMemory::make();
 }
 
 std::vector<uint64_t> Engine::exit_sites() const {

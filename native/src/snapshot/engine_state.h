@@ -49,6 +49,7 @@ class EngineState {
   std::unique_ptr<memory::Pagemap> pagemap;
   std::unique_ptr<DirtyTracker> tracker;
   std::unique_ptr<Twin> twin;
+  tracee::WindowMemory window_memory;  // for the next twin
   /// Pages of the twin that the debuggee has overwritten since, as far as captures have seen: kept by it alone.
   uint64_t pages_only_in_twin = 0;
   std::optional<memory::PageTable> overwritten;

@@ -14,14 +14,14 @@
 
 namespace rollpoint::snapshot {
 
-std::unique_ptr<Twin> Twin::freeze(tracee::Process& process) {
+std::unique_ptr<Twin> Twin::freeze(tracee::Process& process, tracee::WindowMemory window_memory) {
   tracee::RemoteSyscalls remote(process);
   // CLONE_FILES: its own table would keep pipe ends open that the debuggee closes. CLONE_PARENT: no child that the
   // debuggee's wait could see; ours only where we are the parent, else a zombie would be left with a stranger.
   // Exit signal 0: no SIGCHLD for anybody.
   const uint64_t flags = CLONE_FILES | CLONE_FS | (process.launched() ? CLONE_PARENT : 0);
   // The debuggee maps the window only for the moment of the clone.
-  auto window = tracee::open_window(process);
+  auto window = tracee::open_window(process, std::move(window_memory));
   const pid_t pid = remote.clone(SYS_clone, flags);
   if (window) tracee::unmap(process, *window);
   return std::unique_ptr<Twin>(new Twin(process, pid, std::move(window)));

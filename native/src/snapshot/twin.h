@@ -16,7 +16,7 @@ namespace rollpoint::snapshot {
 class Twin {
  public:
   /// Throws SysError (ENOMEM, EAGAIN: no room for another process).
-  static std::unique_ptr<Twin> freeze(tracee::Process& process);
+  static std::unique_ptr<Twin> freeze(tracee::Process& process, tracee::WindowMemory window_memory);
   ~Twin();
   Twin(const Twin&) = delete;
 

@@ -23,27 +23,35 @@ bool is_same_file(const Process& process, int theirs, int ours) {
 
 Window::~Window() { munmap(local_, kBytes); }
 
-std::unique_ptr<Window> open_window(Process& process) {
-  util::UniqueFd fd(memfd_create("rollpoint", MFD_CLOEXEC));
-  if (!fd || ftruncate(fd.get(), Window::kBytes) < 0) return nullptr;
-  void* local = mmap(nullptr, Window::kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd.get(), 0);
-  if (local == MAP_FAILED) return nullptr;
+WindowMemory WindowMemory::make() {
+  WindowMemory memory;
+  memory.fd.reset(memfd_create("rollpoint", MFD_CLOEXEC));
+  if (!memory.fd || ftruncate(memory.fd.get(), Window::kBytes) < 0) return {};
+  void* local = mmap(nullptr, Window::kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memory.fd.get(), 0);
+  if (local == MAP_FAILED) return {};
+  memory.local = static_cast<std::byte*>(local);
+  return memory;
+}
+
+WindowMemory::~WindowMemory() {
+  if (local) munmap(local, Window::kBytes);
+}
+
+std::unique_ptr<Window> open_window(Process& process, WindowMemory memory) {
+  if (!memory.local) return nullptr;
   // Through the name of our descriptor, which a process of the same user may open; it keeps none open itself.
   RemoteSyscalls remote(process);
-  const std::string path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(fd.get());
+  const std::string path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(memory.fd.get());
   const int64_t theirs = remote.call(SYS_open, remote.put(path.c_str(), path.size() + 1), O_RDWR | O_CLOEXEC);
   int64_t address = -1;
   if (theirs >= 0) {
     // In another pid or mount namespace the name may be somebody else's file.
-    if (is_same_file(process, static_cast<int>(theirs), fd.get()))
+    if (is_same_file(process, static_cast<int>(theirs), memory.fd.get()))
       address = remote.call(SYS_mmap, 0, Window::kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, static_cast<uint64_t>(theirs), 0);
     remote.call(SYS_close, static_cast<uint64_t>(theirs));
   }
-  if (address < 0 && address >= -4095) {
-    munmap(local, Window::kBytes);
-    return nullptr;
-  }
-  return std::make_unique<Window>(static_cast<std::byte*>(local), static_cast<uint64_t>(address));
+  if (address < 0 && address >= -4095) return nullptr;
+  return std::make_unique<Window>(std::exchange(memory.local, nullptr), static_cast<uint64_t>(address));
 }
 
 void unmap(Process& process, const Window& window) {

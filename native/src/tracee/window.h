@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "memory/page.h"
+#include "util/unique_fd.h"
 
 namespace rollpoint::tracee {
 
@@ -32,8 +34,26 @@ class Window {
   uint64_t remote_;
 };
 
+/// Our side of a window, populated: made ahead of need, because that takes as long as a small fork.
+class WindowMemory {
+ public:
+  /// Empty where no memory is left.
+  static WindowMemory make();
+  WindowMemory() = default;
+  WindowMemory(WindowMemory&& other) noexcept : fd(std::move(other.fd)), local(std::exchange(other.local, nullptr)) {}
+  WindowMemory& operator=(WindowMemory&& other) noexcept {
+    std::swap(fd, other.fd);
+    std::swap(local, other.local);
+    return *this;
+  }
+  ~WindowMemory();
+
+  util::UniqueFd fd;
+  std::byte* local = nullptr;
+};
+
 /// Mapped in the debuggee, for a clone to take along; `unmap` takes it out again. nullptr where the kernel or the debuggee's limits refuse; everything works without, only slower.
-std::unique_ptr<Window> open_window(Process& process);
+std::unique_ptr<Window> open_window(Process& process, WindowMemory memory);
 void unmap(Process& process, const Window& window);
 
 }  // namespace rollpoint::tracee
