@@ -110,7 +110,7 @@ describe('the start of a session', () => {
 
 describe('launch configurations', () => {
   it('are written relative to the workspace folder', () => {
-    expect(launchConfiguration('/work/app/build/app', '/work/app')).to.deep.equal({
+    expect(launchConfiguration('/home/user/app/build/app', '/home/user/app')).to.deep.equal({
       type: 'rollpoint',
       request: 'launch',
       name: 'Debug app',
@@ -118,7 +118,7 @@ describe('launch configurations', () => {
       args: [],
       cwd: '${workspaceFolder}',
     });
-    expect(launchConfiguration('/opt/tool', '/work/app').program).to.equal('/opt/tool');
+    expect(launchConfiguration('/opt/tool', '/home/user/app').program).to.equal('/opt/tool');
     expect(launchConfiguration('/opt/tool').cwd).to.equal('/opt');
     expect(attachConfiguration().pid).to.equal('${command:pickProcess}');
   });
