@@ -299,23 +299,26 @@ export class Run {
       return;
     }
     this.leaving = true;
-    await this.execution.whileStopped(
-      async () => {
-        await this.gdb.command('-break-disable');
-        await this.gdb.console('handle SIGTERM nostop noprint pass');
-      },
-      { stay: true },
-    );
-    if (this.told) {
-      return;
-    }
-    process.kill(pid, 'SIGTERM');
-    await this.execution.resume('-exec-continue').catch((error: unknown) => this.trace(`terminate: ${messageOf(error)}`));
+    // Runs from here: a program in vfork cannot be stopped at all.
     setTimeout(() => {
       if (!this.told) {
         void this.leave('kill');
       }
     }, graceMillis);
+    const letSignalThrough = async () => {
+      await this.gdb.command('-break-disable');
+      await this.gdb.console('handle SIGTERM nostop noprint pass');
+    };
+    await this.execution.whileStopped(letSignalThrough, { stay: true }).catch((error: unknown) => {
+      if (this.execution.current !== 'ended') {
+        throw error;
+      }
+    });
+    if (this.told || this.execution.current === 'ended') {
+      return;
+    }
+    process.kill(pid, 'SIGTERM');
+    await this.execution.resume('-exec-continue').catch((error: unknown) => this.trace(`terminate: ${messageOf(error)}`));
   }
 
   /** Idempotent; never rejects. */

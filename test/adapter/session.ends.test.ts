@@ -129,6 +129,15 @@ describe('the end of a session', () => {
     expectOrderlyEnd(client, 137);
   });
 
+  it('ends a program that waits in vfork, where nobody can stop it', async () => {
+    const { client } = await sessions.launch('forks', ['lend', '60']);
+    await client.configurationDone();
+    await client.outputMatching('stdout', /lending/);
+    await client.request('terminate', {});
+    await client.event('terminated');
+    expectOrderlyEnd(client, 137);
+  });
+
   for (const state of ['runs', 'stands at a breakpoint'] as const) {
     it(`says that the program was killed from outside while it ${state}`, async () => {
       const session = await sessions.launch('playground', ['spin']);

@@ -1,6 +1,8 @@
 // A child made by fork runs the same function as its parent, then a shell is run; exits with the child's status.
+// "lend N": a child borrows our memory for N seconds.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,7 +10,23 @@ static int work(int n) {
   return n * 2; // @work
 }
 
-int main(void) {
+// While the child of a vfork has our memory, nobody can stop us: ptrace(2).
+static int lend_memory(int seconds) {
+  printf("lending\n");
+  fflush(stdout);
+  if (vfork() == 0) {
+    sleep((unsigned)seconds);
+    _exit(0);
+  }
+  for (;;) {
+    pause(); // @back
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc > 2 && strcmp(argv[1], "lend") == 0) {
+    return lend_memory(atoi(argv[2]));
+  }
   int status = 0;
   pid_t child = fork();
   if (child == 0) {

@@ -127,6 +127,25 @@ describe('run control', () => {
     expect(await rig.continue()).to.include({ reason: 'hardwareBreakpoint' });
   });
 
+  it('interrupts a program that waits in vfork as soon as its child lets go of its memory', async () => {
+    await launch('forks', ['lend', '1']);
+    await rig.resume();
+    await rig.outputMatching(/lending/);
+    await rig.core.interrupt();
+    const { tid, reason } = await rig.nextStop();
+    expect(reason).to.equal('interrupt');
+    expect(await rig.registers(tid)).to.have.property('rip');
+  });
+
+  it('kills a program that waits in vfork', async () => {
+    await launch('forks', ['lend', '5']);
+    await rig.resume();
+    await rig.outputMatching(/lending/);
+    await rig.core.interrupt();
+    await rig.core.kill();
+    expect(await rig.next()).to.deep.include({ type: 'killed', signal: 9 });
+  });
+
   it('interrupts a running program, and lets ten threads go on as if nothing had been', async () => {
     await launch('threads10', ['400']);
     await rig.breakAt('at_step');

@@ -189,6 +189,16 @@ export class Rig {
     return this.output.replaceAll('\r\n', '\n');
   }
 
+  /** Waits until the running debuggee has written something like it. */
+  async outputMatching(pattern: RegExp): Promise<void> {
+    for (let tries = 0; !pattern.test(this.output); ++tries) {
+      if (tries > 400) {
+        throw new Error(`No output like ${pattern}: ${this.output}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   /** What the debuggee has written up to its end. */
   async allOutput(): Promise<string> {
     await this.pty.drain();

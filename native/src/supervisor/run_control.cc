@@ -165,6 +165,7 @@ void RunControl::handle_stop(Tracee& tracee, int status) {
     tracee.in_vfork = false;
     breakpoints_.insert(process_);
     go_on(tracee);
+    if (interrupt_wanted_) interrupt();
   } else if (event == PTRACE_EVENT_EXEC) {
     handle_exec(tracee);
   } else if (event != 0) {
@@ -332,6 +333,7 @@ void RunControl::handle_gone(pid_t tid, int status) {
 }
 
 void RunControl::report(const Stop& stop) {
+  interrupt_wanted_ = false;
   stop_all();
   if (ended_) return;
   running_ = false;
@@ -343,11 +345,13 @@ void RunControl::interrupt() {
   if (!running_) return;
   stop_all();
   if (ended_) return;
+  pid_t tid = 0;
+  for (auto& [other, tracee] : process_.tracees())
+    if (tracee->state() == ThreadState::kStopped && (!tid || other == process_.pid())) tid = other;
+  interrupt_wanted_ = tid == 0;
+  if (interrupt_wanted_) return;
   running_ = false;
   breakpoints_.withdraw(process_);
-  pid_t tid = process_.pid();
-  for (auto& [other, tracee] : process_.tracees())
-    if (!tracee->parked() && (other == process_.pid() || !process_.find(tid) || process_.find(tid)->parked())) tid = other;
   callbacks_.stopped({.reason = StopReason::kInterrupt, .tid = tid, .executable = {}});
 }
 

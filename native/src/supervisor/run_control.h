@@ -55,7 +55,8 @@ class RunControl {
   bool ended() const { return ended_; }
 
   void resume(const std::vector<ResumeAction>& actions);
-  /// Stops a running debuggee and reports it; nothing when it is stopped.
+  /// Stops a running debuggee and reports it; nothing when it is stopped. Where no thread can stop, since each waits for a
+  /// child that has borrowed its memory (vfork), that happens once one is back.
   void interrupt();
   /// What the waiter brought.
   void handle(pid_t tid, int status);
@@ -89,6 +90,7 @@ class RunControl {
   Callbacks callbacks_;
   Breakpoints breakpoints_;
   bool running_ = false, ended_ = false, stopping_ = false;
+  bool interrupt_wanted_ = false;
   std::map<pid_t, Stop> pending_;       // stops of other threads, told at the next resume
   std::map<pid_t, int> early_;          // a task's first stop that came before its parent's event
   std::map<pid_t, bool> awaited_;       // the other way round: child → shares memory

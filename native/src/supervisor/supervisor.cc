@@ -128,7 +128,10 @@ void Supervisor::detach() {
   process();
   if (control_->running()) {
     control_->interrupt();
-    if (!control_ || control_->ended()) {
+    while (control_->running()) {
+      if (auto status = waiter_.wait()) control_->handle(status->tid, status->status);
+    }
+    if (control_->ended()) {
       release();
       return;
     }
