@@ -47,14 +47,14 @@ Attributes read_attributes(const Process& process, const Attributes* before) {
   return result;
 }
 
-std::vector<std::string> restore_attributes(Process& process, const Attributes& wanted) {
-  std::vector<std::string> left;
+util::Warnings restore_attributes(Process& process, const Attributes& wanted) {
+  util::Warnings left;
   if (wanted.directory && !in_directory(process, *wanted.directory)) {
     const int fd = Courier(process).deliver_anywhere(wanted.directory->get());
     RemoteSyscalls remote(process);
     const auto result = remote.call(SYS_fchdir, static_cast<uint64_t>(fd));
     remote.call(SYS_close, static_cast<uint64_t>(fd));
-    if (result < 0) left.push_back("The working directory could not be put back: " + util::errno_name(static_cast<int>(-result)) + ".");
+    if (result < 0) left.push_back({"directory", "The working directory could not be put back: " + util::errno_name(static_cast<int>(-result)) + "."});
   }
   if (umask_of(process) != wanted.umask) RemoteSyscalls(process).call(SYS_umask, wanted.umask);
   for (size_t i = 0; i < wanted.limits.size(); ++i) {
@@ -65,7 +65,7 @@ std::vector<std::string> restore_attributes(Process& process, const Attributes& 
     // A hard limit once lowered stays so without CAP_SYS_RESOURCE.
     rlimit soft{std::min(wanted.limits[i].rlim_cur, now.rlim_max), now.rlim_max};
     prlimit(process.pid(), resource, &soft, nullptr);
-    left.push_back("Resource limit " + std::to_string(i) + " was lowered for good since the snapshot.");
+    left.push_back({"limit", "Resource limit " + std::to_string(i) + " was lowered for good since the snapshot."});
   }
   return left;
 }

@@ -10,6 +10,7 @@
 
 #include "tracee/process.h"
 #include "util/unique_fd.h"
+#include "util/warning.h"
 
 namespace rollpoint::resources {
 
@@ -21,8 +22,8 @@ struct Attributes {
 };
 
 Attributes read_attributes(const tracee::Process& process, const Attributes* before);
-/// In words, what could not be put back.
-std::vector<std::string> restore_attributes(tracee::Process& process, const Attributes& wanted);
+/// What could not be put back.
+util::Warnings restore_attributes(tracee::Process& process, const Attributes& wanted);
 /// In words, how the live process differs.
 std::vector<std::string> compare_attributes(const tracee::Process& process, const Attributes& wanted);
 

@@ -169,6 +169,13 @@ DescriptorTable read_descriptors(Process& process, const DescriptorTable* before
     struct stat info {};
     if (descriptor.target.empty() || stat(path.c_str(), &info) < 0) continue;
     descriptor.kind = kind_of(descriptor.target, info);
+    descriptor.device = info.st_dev;
+    descriptor.inode = info.st_ino;
+    descriptor.shares_with = number;
+    for (auto& [other, earlier] : table) {
+      if (earlier.shares_with != other || earlier.inode != info.st_ino || earlier.device != info.st_dev) continue;
+      if (syscall(SYS_kcmp, process.pid(), process.pid(), KCMP_FILE, other, number) == 0) descriptor.shares_with = other;
+    }
     const auto fdinfo = read_fdinfo(process, number);
     descriptor.offset = fdinfo.offset;
     descriptor.flags = fdinfo.flags;
@@ -190,10 +197,11 @@ DescriptorTable read_descriptors(Process& process, const DescriptorTable* before
   return table;
 }
 
-std::vector<std::string> restore_descriptors(Process& process, const DescriptorTable& wanted) {
-  std::vector<std::string> left;
+util::Warnings restore_descriptors(Process& process, const DescriptorTable& wanted, const Recreate& recreate) {
+  util::Warnings left;
   std::vector<RemoteCall> closes;
   std::vector<int> missing, terminals;
+  std::map<int, UniqueFd> recreated;  // by `shares_with`
   const auto open = open_numbers(process);
   for (int number : open)
     if (!wanted.contains(number)) closes.push_back({SYS_close, {static_cast<uint64_t>(number)}});
@@ -201,12 +209,13 @@ std::vector<std::string> restore_descriptors(Process& process, const DescriptorT
   if (!closes.empty()) remote.batch(closes);
   auto stays_away = [&](int number) {
     const bool is_open = std::binary_search(open.begin(), open.end(), number);
-    left.push_back("The " + describe(number, wanted.at(number)) + " was " + (is_open ? "replaced" : "closed") + " since and does not come back.");
+    left.push_back({"descriptor", "The " + describe(number, wanted.at(number)) + " was " + (is_open ? "replaced" : "closed") + " since and does not come back."});
   };
   for (auto& [number, descriptor] : wanted) {
     if (std::binary_search(open.begin(), open.end(), number) && is_same(process, number, descriptor)) continue;
     if (descriptor.held) missing.push_back(number);
     else if (descriptor.kind == DescriptorKind::kTerminal) terminals.push_back(number);
+    else if (auto [it, is_first] = recreated.try_emplace(descriptor.shares_with); (is_first ? it->second = recreate(number, descriptor) : it->second)) missing.push_back(number);
     else stays_away(number);
   }
   if (!terminals.empty())
@@ -215,7 +224,8 @@ std::vector<std::string> restore_descriptors(Process& process, const DescriptorT
     Courier courier(process);
     for (int number : missing) {
       const auto& descriptor = wanted.at(number);
-      courier.deliver(descriptor.held->fd.get(), number, descriptor.flags & O_CLOEXEC);
+      const UniqueFd& ours = descriptor.held ? descriptor.held->fd : recreated.at(descriptor.shares_with);
+      courier.deliver(ours.get(), number, descriptor.flags & O_CLOEXEC);
     }
   }
   std::vector<RemoteCall> close_on_exec;

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "tracee/remote_syscalls.h"
 #include "util/unique_fd.h"
+#include "util/warning.h"
 
 namespace rollpoint::resources {
 
@@ -27,6 +29,10 @@ struct Descriptor {
   std::string target;  // as /proc/PID/fd/N reads
   int64_t offset = 0;
   int flags = 0;  // open(2) flags, with O_CLOEXEC
+  dev_t device = 0;  // of the inode behind it; the same for all that are "anon_inode:"
+  ino_t inode = 0;
+  /// Lowest number of the table that shares this open file description: its own where it shares with none below.
+  int shares_with = 0;
   std::shared_ptr<HeldFile> held;  // null where holding would change the program's world
   bool writable() const;
 };
@@ -35,8 +41,11 @@ using DescriptorTable = std::map<int, Descriptor>;
 
 /// `before`: table of the parent snapshot, whose duplicates are shared where the description is the same.
 DescriptorTable read_descriptors(tracee::Process& process, const DescriptorTable* before);
-/// In words, what could not be put back.
-std::vector<std::string> restore_descriptors(tracee::Process& process, const DescriptorTable& wanted);
+/// Makes anew what `number` was open on, for kinds of which no duplicate may be held; empty where that cannot be done.
+/// Called once per open file description; other numbers of the same one become duplicates of it.
+using Recreate = std::function<util::UniqueFd(int number, const Descriptor& wanted)>;
+/// What could not be put back.
+util::Warnings restore_descriptors(tracee::Process& process, const DescriptorTable& wanted, const Recreate& recreate);
 /// In words, how the live table differs.
 std::vector<std::string> compare_descriptors(tracee::Process& process, const DescriptorTable& wanted);
 

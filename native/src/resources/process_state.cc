@@ -6,8 +6,26 @@ using tracee::RemoteSyscalls;
 
 namespace {
 
-void append(std::vector<std::string>& to, std::vector<std::string> from) {
+template <class T>
+void append(std::vector<T>& to, std::vector<T> from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+// What no part of this folder holds yet, so that nobody relies on it.
+void tell_what_is_not_held(const DescriptorTable& descriptors, util::Warnings& warnings) {
+  size_t files = 0, pipes = 0, sockets = 0, events = 0;
+  for (auto& [number, descriptor] : descriptors) {
+    if (number <= 2) continue;
+    files += descriptor.kind == DescriptorKind::kFile && descriptor.writable();
+    pipes += descriptor.kind == DescriptorKind::kPipe;
+    sockets += descriptor.kind == DescriptorKind::kSocket;
+    events += descriptor.kind == DescriptorKind::kEvent;
+  }
+  auto count = [](size_t n, const char* one, const char* many) { return std::to_string(n) + " " + (n == 1 ? one : many); };
+  if (files) warnings.push_back({"fileContent", count(files, "file is", "files are") + " open for writing: offsets come back, contents written since do not."});
+  if (pipes) warnings.push_back({"pipe", count(pipes, "pipe end is", "pipe ends are") + " open: bytes in flight are not rolled back."});
+  if (sockets) warnings.push_back({"socket", count(sockets, "socket is", "sockets are") + " open: connections stay as they are."});
+  if (events) warnings.push_back({"event", count(events, "event descriptor is", "event descriptors are") + " open: their state (epoll sets, counters, timers) stays as it is."});
 }
 
 bool same_signals(const std::vector<siginfo_t>& a, const std::vector<siginfo_t>& b) {
@@ -16,7 +34,7 @@ bool same_signals(const std::vector<siginfo_t>& a, const std::vector<siginfo_t>&
 
 }  // namespace
 
-ProcessState read_process_state(tracee::Process& process, const ProcessState* before) {
+ProcessState read_process_state(tracee::Process& process, const ProcessState* before, const ReadOptions&, util::Warnings& warnings) {
   ProcessState state;
   {
     RemoteSyscalls remote(process);
@@ -27,11 +45,14 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
   state.pending = read_pending_signals(process);
   state.attributes = read_attributes(process, before ? &before->attributes : nullptr);
   state.descriptors = read_descriptors(process, before ? &before->descriptors : nullptr);
+  tell_what_is_not_held(state.descriptors, warnings);
   return state;
 }
 
-std::vector<std::string> restore_process_state(tracee::Process& process, const ProcessState& wanted) {
-  auto left = restore_descriptors(process, wanted.descriptors);
+util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted) {
+  // What only a duplicate would bring back, and we may not hold one.
+  const Recreate recreate = [](int, const Descriptor&) { return util::UniqueFd(); };
+  auto left = restore_descriptors(process, wanted.descriptors, recreate);
   append(left, restore_attributes(process, wanted.attributes));
   {
     RemoteSyscalls remote(process);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "util/warning.h"
 #include "resources/attributes.h"
 #include "resources/descriptors.h"
 #include "resources/pending_signals.h"
@@ -21,10 +22,16 @@ struct ProcessState {
   DescriptorTable descriptors;
 };
 
-/// `before`: of the parent snapshot, whose duplicates are shared.
-ProcessState read_process_state(tracee::Process& process, const ProcessState* before);
-/// In words, what could not be put back. Threads and layout are in place; memory follows.
-std::vector<std::string> restore_process_state(tracee::Process& process, const ProcessState& wanted);
+struct ReadOptions {
+  /// Contents of files that the program may write are kept, not only offsets.
+  bool rewind_files = true;
+};
+
+/// `before`: of the parent snapshot, whose duplicates are shared. What cannot be held goes to `warnings`: each of them
+/// makes the snapshot inexact.
+ProcessState read_process_state(tracee::Process& process, const ProcessState* before, const ReadOptions& options, util::Warnings& warnings);
+/// What could not be put back. Threads and layout are in place; memory follows.
+util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted);
 /// In words, how the live process differs. Timers run on and are not compared.
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted);
 

@@ -100,8 +100,8 @@ Timers read_timers(RemoteSyscalls& remote, pid_t pid) {
   return timers;
 }
 
-std::vector<std::string> restore_timers(RemoteSyscalls& remote, pid_t pid, const Timers& wanted) {
-  std::vector<std::string> left;
+util::Warnings restore_timers(RemoteSyscalls& remote, pid_t pid, const Timers& wanted) {
+  util::Warnings left;
   const auto now = list_timers(pid);
   std::vector<RemoteCall> calls;
   for (auto& [id, timer] : now)
@@ -109,7 +109,7 @@ std::vector<std::string> restore_timers(RemoteSyscalls& remote, pid_t pid, const
   if (!calls.empty()) remote.batch(calls);
   for (auto& [id, timer] : wanted.posix) {
     if (!now.contains(id) && !create_timer(remote, id, timer)) {
-      left.push_back("POSIX timer " + std::to_string(id) + " was deleted since and its id cannot be had again.");
+      left.push_back({"timer", "POSIX timer " + std::to_string(id) + " was deleted since and its id cannot be had again."});
       continue;
     }
     const uint64_t setting = remote.put(&timer.remaining, sizeof timer.remaining);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tracee/remote_syscalls.h"
+#include "util/warning.h"
 
 namespace rollpoint::resources {
 
@@ -29,7 +30,7 @@ struct Timers {
 };
 
 Timers read_timers(tracee::RemoteSyscalls& remote, pid_t pid);
-/// In words, what could not be put back.
-std::vector<std::string> restore_timers(tracee::RemoteSyscalls& remote, pid_t pid, const Timers& wanted);
+/// What could not be put back.
+util::Warnings restore_timers(tracee::RemoteSyscalls& remote, pid_t pid, const Timers& wanted);
 
 }  // namespace rollpoint::resources

@@ -137,20 +137,6 @@ void warn(EngineState& state, Snapshot& snapshot) {
     snapshot.warnings.push_back({kind, std::move(message)});
     snapshot.exact = false;
   };
-  size_t open_files = 0, pipes = 0, sockets = 0, events = 0;
-  for (auto& [number, descriptor] : snapshot.state.descriptors) {
-    using resources::DescriptorKind;
-    if (number <= 2) continue;
-    open_files += descriptor.kind == DescriptorKind::kFile && descriptor.writable();
-    pipes += descriptor.kind == DescriptorKind::kPipe;
-    sockets += descriptor.kind == DescriptorKind::kSocket;
-    events += descriptor.kind == DescriptorKind::kEvent;
-  }
-  auto count = [](size_t n, const char* one, const char* many) { return std::to_string(n) + " " + (n == 1 ? one : many); };
-  if (open_files) tell("fileContent", count(open_files, "file is", "files are") + " open for writing: offsets come back, contents written since do not.");
-  if (pipes) tell("pipe", count(pipes, "pipe end is", "pipe ends are") + " open: bytes in flight are not rolled back.");
-  if (sockets) tell("socket", count(sockets, "socket is", "sockets are") + " open: connections stay as they are.");
-  if (events) tell("event", count(events, "event descriptor is", "event descriptors are") + " open: their state (epoll sets, counters, timers) stays as it is.");
   for (auto& vma : snapshot.maps) {
     if (!vma.shared || !vma.writable() || vma.is_shared_anonymous()) continue;
     tell("sharedMapping", "The shared mapping of " + vma.path + " is rolled back for everybody who maps it.");
@@ -217,7 +203,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
       if (auto it = before->threads.find(tid); it != before->threads.end()) earlier = &it->second;
     snapshot->threads.emplace(tid, save_thread(process, *tracee, earlier));
   }
-  snapshot->state = resources::read_process_state(process, before ? &before->state : nullptr);
+  snapshot->state = resources::read_process_state(process, before ? &before->state : nullptr, {.rewind_files = options.rewind_files}, snapshot->warnings);
   if (first) {
     try {
       state.begin();
@@ -233,6 +219,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
 
   refresh_exit_sites(state, snapshot->maps);
   if (!snapshot->exact) snapshot->warnings.push_back({"memory", "Some pages could not be read."});
+  if (!snapshot->warnings.empty()) snapshot->exact = false;
   warn(state, *snapshot);
   CaptureResult result;
   result.id = snapshot->id = state.next_id++;

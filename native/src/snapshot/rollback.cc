@@ -168,7 +168,7 @@ RollbackResult apply(EngineState& state, const Snapshot& target) {
   RollbackResult result;
   restore_thread_list(state, target);
   restore_layout(state.process, target.maps, target.program_break);
-  for (auto& line : resources::restore_process_state(state.process, target.state)) result.warnings.push_back({"state", line});
+  result.warnings = resources::restore_process_state(state.process, target.state);
   for (auto& [tid, saved] : target.threads) restore_kernel_state(state.process, state.process.at(tid), saved);
   result.pages_written = restore_memory(state, target);
   restore_rseq_areas(state, target);

@@ -8,14 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "util/warning.h"
+
 namespace rollpoint::snapshot {
 
 using SnapshotId = uint32_t;
 
-/// In words for the user.
-struct Warning {
-  std::string kind, message;
-};
+using util::Warning;
 
 struct CaptureOptions {
   pid_t tid = 0;  // current thread, remembered
