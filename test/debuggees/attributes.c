@@ -1,43 +1,26 @@
-// What the kernel keeps for a process besides memory and descriptors: set up, changed, and checked after a rollback.
-// The test writes 1 to `rolled_back` at `armed`; then the state must be the one that was set up.
-#define _GNU_SOURCE
-#include <errno.h>
-#include <pthread.h>
+// What the kernel keeps for a process besides memory and descriptors: signals that are pending, actions, timers, the
+// working directory, umask, limits, names and affinity of threads. One kind by argument: see state.h for the frame.
+#include "state.h"
+
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
-#include <unistd.h>
 
-volatile int rolled_back = 0;
-static int wrong = 0;
 static timer_t first_timer, second_timer, late_timer;
 static pthread_t sleeper;
 static volatile int quit = 0;
 static volatile int sleeper_ready = 0;
-
-__attribute__((noinline)) void armed(void) { __asm__ volatile("" ::: "memory"); }    // @armed
-__attribute__((noinline)) void changed(void) { __asm__ volatile("" ::: "memory"); }  // @changed
-
-static void expect(const char* what, long got, long wanted) {
-  if (got == wanted) return;
-  ++wrong;
-  fprintf(stderr, "%s: got %ld, wanted %ld\n", what, got, wanted);
-}
+static char original_directory[512];
+static unsigned char alternate[2][16384];
 
 static void on_usr2(int signal) { (void)signal; }
 
 static void* sleep_until_quit(void* unused) {
   sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGRTMIN + 1);
+  sigfillset(&set);
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   pthread_setname_np(pthread_self(), "before");
   sleeper_ready = 1;
@@ -47,7 +30,7 @@ static void* sleep_until_quit(void* unused) {
 
 static void queue_to_self(int signal, int value) {
   union sigval data = {.sival_int = value};
-  expect("sigqueue", sigqueue(getpid(), signal, data), 0);
+  must("sigqueue", sigqueue(getpid(), signal, data));
 }
 
 static long take(int signal) {
@@ -57,59 +40,182 @@ static long take(int signal) {
   siginfo_t info;
   struct timespec none = {0, 0};
   if (sigtimedwait(&set, &info, &none) < 0) return -errno;
+  if (info.si_pid != getpid() && info.si_code == SI_QUEUE) return -1;
   return info.si_value.sival_int;
 }
 
-static void set_up(void) {
-  expect("chdir", chdir("/usr"), 0);
-  umask(027);
-  struct rlimit limit = {200, 4096};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = 200;
-  setrlimit(RLIMIT_NOFILE, &limit);
+static void block(int how, int signal) {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGRTMIN);
-  sigaddset(&set, SIGALRM);
-  sigaddset(&set, SIGUSR1);
-  sigprocmask(SIG_BLOCK, &set, NULL);
+  sigaddset(&set, signal);
+  must("sigprocmask", sigprocmask(how, &set, NULL));
+}
+
+static int blocked(int signal) {
+  sigset_t set;
+  sigprocmask(SIG_BLOCK, NULL, &set);
+  return sigismember(&set, signal);
+}
+
+static void set_alternate(int number) {
+  stack_t stack = {.ss_sp = alternate[number], .ss_size = sizeof alternate[0] - 4096 * (size_t)number};
+  must("sigaltstack", sigaltstack(&stack, NULL));
+}
+
+static void check_alternate(int number) {
+  stack_t stack;
+  must("sigaltstack", sigaltstack(NULL, &stack));
+  check_true("alternate stack", stack.ss_sp == alternate[number] && stack.ss_size == sizeof alternate[0] - 4096 * (size_t)number);
+}
+
+static void check_action(int signal, void (*handler)(int), int flags) {
+  struct sigaction action;
+  sigaction(signal, NULL, &action);
+  check_true("handler", action.sa_handler == handler);
+  check("flags of the action", action.sa_flags & SA_RESTART, flags);
+  check("mask of the action", sigismember(&action.sa_mask, SIGHUP), flags != 0);
+}
+
+static void set_up_signals(void) {
+  block(SIG_BLOCK, SIGRTMIN);
+  block(SIG_BLOCK, SIGHUP);
   struct sigaction action = {.sa_handler = on_usr2, .sa_flags = SA_RESTART};
   sigaddset(&action.sa_mask, SIGHUP);
   sigaction(SIGUSR2, &action, NULL);
-  pthread_create(&sleeper, NULL, sleep_until_quit, NULL);
-  while (!sleeper_ready) usleep(100);
   for (int i = 1; i <= 3; ++i) queue_to_self(SIGRTMIN, 10 * i);
+  must("raise", raise(SIGHUP));
   union sigval data = {.sival_int = 77};
-  pthread_sigqueue(sleeper, SIGRTMIN + 1, data);
-  struct itimerval interval = {.it_interval = {5, 0}, .it_value = {1000, 0}};
-  setitimer(ITIMER_REAL, &interval, NULL);
-  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value = {.sival_int = 5}};
-  expect("timer_create", timer_create(CLOCK_MONOTONIC, &event, &first_timer), 0);
-  expect("timer_create", timer_create(CLOCK_REALTIME, &event, &second_timer), 0);
-  struct itimerspec setting = {.it_interval = {7, 0}, .it_value = {2000, 0}};
-  timer_settime(first_timer, 0, &setting, NULL);
-  setting.it_value.tv_sec = 3000;
-  timer_settime(second_timer, 0, &setting, NULL);
+  check("pthread_sigqueue", pthread_sigqueue(sleeper, SIGRTMIN + 1, data), 0);
+  set_alternate(0);
 }
 
-static void change(void) {
-  expect("chdir", chdir("/"), 0);
+static void check_signals(void) {
+  check_action(SIGUSR2, on_usr2, SA_RESTART);
+  check("SIGHUP is blocked", blocked(SIGHUP), 1);
+  check("SIGRTMIN is blocked", blocked(SIGRTMIN), 1);
+  for (int i = 1; i <= 3; ++i) check("queued signal", take(SIGRTMIN), 10 * i);
+  check("no more signals", take(SIGRTMIN), -EAGAIN);
+  sigset_t pending;
+  sigpending(&pending);
+  check("SIGHUP is pending", sigismember(&pending, SIGHUP), 1);
+  check_alternate(0);
+}
+
+static void change_signals(void) {
+  struct sigaction action = {.sa_handler = SIG_IGN};
+  sigaction(SIGUSR2, &action, NULL);
+  while (take(SIGRTMIN) >= 0) {
+  }
+  queue_to_self(SIGRTMIN, 99);
+  take(SIGHUP);
+  block(SIG_UNBLOCK, SIGHUP);
+  block(SIG_BLOCK, SIGWINCH);
+  set_alternate(1);
+}
+
+static void check_changed_signals(void) {
+  check_action(SIGUSR2, SIG_IGN, 0);
+  check("SIGHUP is not blocked", blocked(SIGHUP), 0);
+  check("SIGWINCH is blocked", blocked(SIGWINCH), 1);
+  check("queued late", take(SIGRTMIN), 99);
+  check("nothing more is queued", take(SIGRTMIN), -EAGAIN);
+  queue_to_self(SIGRTMIN, 99);
+  check_alternate(1);
+}
+
+static void set_up_timers(void) {
+  block(SIG_BLOCK, SIGALRM);
+  block(SIG_BLOCK, SIGUSR1);
+  struct itimerval interval = {.it_interval = {5, 0}, .it_value = {1000, 0}};
+  must("setitimer", setitimer(ITIMER_REAL, &interval, NULL));
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value = {.sival_int = 5}};
+  must("timer_create", timer_create(CLOCK_MONOTONIC, &event, &first_timer));
+  must("timer_create", timer_create(CLOCK_REALTIME, &event, &second_timer));
+  struct itimerspec setting = {.it_interval = {7, 0}, .it_value = {2000, 0}};
+  must("timer_settime", timer_settime(first_timer, 0, &setting, NULL));
+  setting.it_value.tv_sec = 3000;
+  must("timer_settime", timer_settime(second_timer, 0, &setting, NULL));
+}
+
+static void check_remaining(const char* what, timer_t timer, long about, long interval) {
+  struct itimerspec now = {{0, 0}, {0, 0}};
+  check(what, timer_gettime(timer, &now), 0);
+  check_true(what, now.it_value.tv_sec > about - 300 && now.it_value.tv_sec <= about);
+  check(what, now.it_interval.tv_sec, interval);
+}
+
+static void check_timers(void) {
+  struct itimerval interval;
+  getitimer(ITIMER_REAL, &interval);
+  check_true("interval timer", interval.it_value.tv_sec > 700 && interval.it_interval.tv_sec == 5);
+  check_remaining("first timer", first_timer, 2000, 7);
+  check_remaining("second timer", second_timer, 3000, 7);
+}
+
+static void change_timers(void) {
+  struct itimerval none = {{0, 0}, {0, 0}};
+  must("setitimer", setitimer(ITIMER_REAL, &none, NULL));
+  must("timer_delete", timer_delete(first_timer));
+  struct itimerspec setting = {.it_value = {9000, 0}};
+  must("timer_settime", timer_settime(second_timer, 0, &setting, NULL));
+  must("timer_create", timer_create(CLOCK_MONOTONIC, NULL, &late_timer));
+}
+
+static void check_changed_timers(void) {
+  struct itimerval interval;
+  getitimer(ITIMER_REAL, &interval);
+  check("interval timer is off", interval.it_value.tv_sec, 0);
+  check_remaining("second timer", second_timer, 9000, 0);
+  check_remaining("late timer", late_timer, 0, 0);
+}
+
+static void set_up_process(void) {
+  check_true("getcwd", getcwd(original_directory, sizeof original_directory) != NULL);
+  umask(027);
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = 200;
+  must("setrlimit", setrlimit(RLIMIT_NOFILE, &limit));
+  must("prctl", prctl(PR_SET_NAME, "original"));
+}
+
+static void check_process(const char* directory, int mask, long files, const char* name) {
+  char now[512];
+  check_text("working directory", getcwd(now, sizeof now), directory);
+  check("umask", umask((mode_t)mask), mask);
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  check("soft limit", (long)limit.rlim_cur, files);
+  must("prctl", prctl(PR_GET_NAME, now));
+  check_text("name", now, name);
+}
+
+static void change_process(void) {
+  must("chdir", chdir("/usr"));
   umask(0);
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = 100;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  struct sigaction action = {.sa_handler = SIG_IGN};
-  sigaction(SIGUSR2, &action, NULL);
-  for (int i = 1; i <= 3; ++i) expect("queued signal", take(SIGRTMIN), 10 * i);
-  expect("no more signals", take(SIGRTMIN), -EAGAIN);
-  queue_to_self(SIGRTMIN, 99);
-  struct itimerval none = {{0, 0}, {0, 0}};
-  setitimer(ITIMER_REAL, &none, NULL);
-  timer_delete(first_timer);
-  struct itimerspec setting = {.it_value = {9000, 0}};
-  timer_settime(second_timer, 0, &setting, NULL);
-  timer_create(CLOCK_MONOTONIC, NULL, &late_timer);
+  must("setrlimit", setrlimit(RLIMIT_NOFILE, &limit));
+  must("prctl", prctl(PR_SET_NAME, "late"));
+}
+
+static void check_thread(const char* wanted, int processors) {
+  char name[32];
+  pthread_getname_np(sleeper, name, sizeof name);
+  check_text("name of the thread", name, wanted);
+  cpu_set_t now;
+  pthread_getaffinity_np(sleeper, sizeof now, &now);
+  check("its affinity", CPU_COUNT(&now), processors);
+}
+
+static int processors(void) {
+  cpu_set_t ours;
+  sched_getaffinity(0, sizeof ours, &ours);
+  return CPU_COUNT(&ours);
+}
+
+static void change_thread(void) {
   pthread_setname_np(sleeper, "after");
   cpu_set_t one;
   CPU_ZERO(&one);
@@ -117,51 +223,38 @@ static void change(void) {
   pthread_setaffinity_np(sleeper, sizeof one, &one);
 }
 
-static void check_remaining(const char* what, timer_t timer, long about, long interval) {
-  struct itimerspec now = {{0, 0}, {0, 0}};
-  expect(what, timer_gettime(timer, &now), 0);
-  expect(what, now.it_value.tv_sec > about - 60 && now.it_value.tv_sec <= about, 1);
-  expect(what, now.it_interval.tv_sec, interval);
+static int is(const char* kind) { return state_argc == 0 || strcmp(state_argv[0], kind) == 0; }
+
+void set_up(void) {
+  check("pthread_create", pthread_create(&sleeper, NULL, sleep_until_quit, NULL), 0);
+  while (!sleeper_ready) usleep(100);
+  if (is("signals")) set_up_signals();
+  if (is("timers")) set_up_timers();
+  if (is("process")) set_up_process();
 }
 
-static void check(void) {
-  char directory[256];
-  expect("working directory", strcmp(getcwd(directory, sizeof directory), "/usr"), 0);
-  expect("umask", umask(027), 027);
-  struct rlimit limit;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  expect("soft limit", (long)limit.rlim_cur, 200);
-  struct sigaction action;
-  sigaction(SIGUSR2, NULL, &action);
-  expect("handler", action.sa_handler == on_usr2 && sigismember(&action.sa_mask, SIGHUP), 1);
-  for (int i = 1; i <= 3; ++i) expect("queued signal", take(SIGRTMIN), 10 * i);
-  expect("no more signals", take(SIGRTMIN), -EAGAIN);
-  struct itimerval interval;
-  getitimer(ITIMER_REAL, &interval);
-  expect("interval timer", interval.it_value.tv_sec > 900 && interval.it_interval.tv_sec == 5, 1);
-  check_remaining("first timer", first_timer, 2000, 7);
-  check_remaining("second timer", second_timer, 3000, 7);
-  char name[32];
-  pthread_getname_np(sleeper, name, sizeof name);
-  expect("thread name", strcmp(name, "before"), 0);
-  cpu_set_t now;
-  pthread_getaffinity_np(sleeper, sizeof now, &now);
-  cpu_set_t ours;
-  sched_getaffinity(0, sizeof ours, &ours);
-  expect("affinity", CPU_COUNT(&now), CPU_COUNT(&ours));
+void check_original(void) {
+  if (is("signals")) check_signals();
+  if (is("timers")) check_timers();
+  if (is("process")) check_process(original_directory, 027, 200, "original");
+  if (is("threads")) check_thread("before", processors());
 }
 
-int main(void) {
-  set_up();
-  armed();
-  if (!rolled_back) {
-    change();
-    changed();
-    return 99;
-  }
-  check();
+void change(void) {
+  if (is("signals")) change_signals();
+  if (is("timers")) change_timers();
+  if (is("process")) change_process();
+  if (is("threads")) change_thread();
+}
+
+void check_changed(void) {
+  if (is("signals")) check_changed_signals();
+  if (is("timers")) check_changed_timers();
+  if (is("process")) check_process("/usr", 0, 100, "late");
+  if (is("threads")) check_thread("after", 1);
+}
+
+void clean_up(void) {
   quit = 1;
-  pthread_join(sleeper, NULL);
-  puts(wrong ? "FAIL" : "PASS");
-  return wrong;
+  check("pthread_join", pthread_join(sleeper, NULL), 0);
 }

@@ -25,6 +25,8 @@ export interface RigOptions {
   /** `NAME=value`; default: the environment of the tests. */
   env?: string[];
   cwd?: string;
+  /** More options of the launch itself. */
+  launch?: Partial<LaunchOptions>;
 }
 
 const all = -1;
@@ -68,6 +70,7 @@ export class Rig {
       env: options.env ?? Object.entries(process.env).map(([name, value]) => `${name}=${value}`),
       stdio: { kind: 'terminal', terminal: rig.pty.path },
       disableAslr: true,
+      ...options.launch,
     };
     try {
       rig.pid = (await rig.supervisor.launch(launch)).pid;

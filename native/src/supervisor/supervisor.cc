@@ -74,6 +74,7 @@ void Supervisor::run() {
   } catch (const std::exception&) {
     // The thread ends here; PTRACE_O_EXITKILL takes care of what is left.
   }
+  waiter_.reap_the_killed();
 }
 
 void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {

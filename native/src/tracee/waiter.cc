@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/error.h"
@@ -92,6 +93,16 @@ int Waiter::wait_for(pid_t tid) {
     pid_t result = waitpid(tid, &status, __WALL);
     if (result == tid) return status;
     if (result < 0 && errno != EINTR) throw util::SysError("waitpid", errno);
+  }
+}
+
+void Waiter::reap_the_killed() {
+  // A large one takes some 100 ms to die. One that does not die is not waited for: it goes with its tracer.
+  constexpr timespec kPause{0, 500'000};
+  for (int tries = 0; tries < 4000; ++tries) {
+    const pid_t tid = waitpid(-1, nullptr, WNOHANG | __WALL | __WNOTHREAD);
+    if (tid < 0 && errno != EINTR) return;
+    if (tid == 0) nanosleep(&kPause, nullptr);
   }
 }
 

@@ -1,0 +1,9 @@
+// What the kernel keeps for a process and its threads besides memory and descriptors.
+import { describeKind } from '../../support/stateKinds';
+
+const program = 'attributes';
+
+describeKind({ kind: 'Signals: actions, masks, pending ones with their data, alternate stack', program, args: ['signals'], expected: 'restored' });
+describeKind({ kind: 'Timers: interval and POSIX, with what remained', program, args: ['timers'], expected: 'restored' });
+describeKind({ kind: 'Working directory, umask, soft limits, process name', program, args: ['process'], expected: 'restored' });
+describeKind({ kind: 'Thread names and affinity', program, args: ['threads'], expected: 'restored' });
