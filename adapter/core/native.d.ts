@@ -54,6 +54,11 @@ export interface LaunchOptions {
   env: string[];
   stdio: Stdio;
   disableAslr: boolean;
+  /**
+   * The program runs in a pid namespace of its own (with a user namespace where the user is not privileged), so that
+   * threads that have ended come back with the ids that it knows. Rejects RP_UNSUPPORTED where the kernel refuses.
+   */
+  pidNamespace?: boolean;
 }
 
 export interface ProcessInfo {
@@ -136,6 +141,8 @@ export interface RollbackResult {
   pagesWritten: number;
   /** Thread that was given to `capture`, when it exists, else the leader. */
   tid: number;
+  /** Threads that had to be made anew in a pid namespace: known to us by another id from now on, to themselves by the same. */
+  renamed: { from: number; to: number }[];
   warnings: { kind: string; message: string }[];
 }
 

@@ -63,6 +63,17 @@ Napi::Array warnings_to_js(Napi::Env env, const std::vector<snapshot::Warning>& 
   return array;
 }
 
+Napi::Array renamed_to_js(Napi::Env env, const std::vector<snapshot::RenamedThread>& renamed) {
+  auto array = Napi::Array::New(env);
+  for (auto& one : renamed) {
+    auto object = Napi::Object::New(env);
+    object.Set("from", one.from);
+    object.Set("to", one.to);
+    array.Set(array.Length(), object);
+  }
+  return array;
+}
+
 Napi::Object capture_to_js(Napi::Env env, const snapshot::CaptureResult& result) {
   auto object = Napi::Object::New(env);
   object.Set("id", result.id);

@@ -11,6 +11,7 @@ namespace rollpoint::binding {
 
 Napi::Object event_to_js(Napi::Env env, const supervisor::Event& event);
 Napi::Array warnings_to_js(Napi::Env env, const std::vector<snapshot::Warning>& warnings);
+Napi::Array renamed_to_js(Napi::Env env, const std::vector<snapshot::RenamedThread>& renamed);
 Napi::Object capture_to_js(Napi::Env env, const snapshot::CaptureResult& result);
 
 }  // namespace rollpoint::binding

@@ -125,6 +125,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
     request.directory = to_optional_string(options.Get("cwd"));
     request.argv0 = to_optional_string(options.Get("argv0")).value_or("");
     request.disable_aslr = options.Get("disableAslr").ToBoolean();
+    request.pid_namespace = options.Get("pidNamespace").ToBoolean();
     if (auto value = options.Get("stdio"); value.IsObject()) {
       auto stdio = value.As<Napi::Object>();
       if (stdio.Get("kind").ToString().Utf8Value() == "terminal") {
@@ -317,6 +318,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
         object.Set("micros", result.micros);
         object.Set("pagesWritten", static_cast<double>(result.pages_written));
         object.Set("tid", result.tid);
+        object.Set("renamed", renamed_to_js(env, result.renamed));
         object.Set("warnings", warnings_to_js(env, result.warnings));
         return object;
       };

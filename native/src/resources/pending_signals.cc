@@ -44,7 +44,7 @@ void drain(Process& process, Tracee& tracee, size_t count) {
 void queue(Process& process, Tracee& tracee, const std::vector<siginfo_t>& signals, bool shared) {
   if (signals.empty()) return;
   RemoteSyscalls remote(process, tracee);
-  const auto pid = static_cast<uint64_t>(process.pid()), tid = static_cast<uint64_t>(tracee.tid());
+  const auto pid = static_cast<uint64_t>(process.id_inside(process.pid())), tid = static_cast<uint64_t>(process.id_inside(tracee.tid()));
   const size_t room = remote.buffer_size() / sizeof(siginfo_t);
   for (size_t begin = 0; begin < signals.size(); begin += room) {
     const size_t end = std::min(signals.size(), begin + room);

@@ -64,6 +64,13 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
   return left;
 }
 
+void rename_thread(ProcessState& state, pid_t from, pid_t to) {
+  if (auto node = state.pending.of_thread.extract(from)) {
+    node.key() = to;
+    state.pending.of_thread.insert(std::move(node));
+  }
+}
+
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted) {
   auto result = compare_descriptors(process, wanted.descriptors);
   append(result, compare_attributes(process, wanted.attributes));

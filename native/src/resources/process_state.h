@@ -32,6 +32,8 @@ struct ReadOptions {
 ProcessState read_process_state(tracee::Process& process, const ProcessState* before, const ReadOptions& options, util::Warnings& warnings);
 /// What could not be put back. Threads and layout are in place; memory follows.
 util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted);
+/// A thread came back under another id.
+void rename_thread(ProcessState& state, pid_t from, pid_t to);
 /// In words, how the live process differs. Timers run on and are not compared.
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted);
 

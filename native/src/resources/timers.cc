@@ -38,7 +38,7 @@ std::map<int, PosixTimer> list_timers(pid_t pid) {
       timer->notify = strcmp(how, "none") == 0 ? SIGEV_NONE : strcmp(how, "thread") == 0 ? SIGEV_THREAD : SIGEV_SIGNAL;
       if (strcmp(unit, "tid") == 0) {
         timer->notify |= SIGEV_THREAD_ID;
-        timer->thread = target;
+        timer->thread = tracee::id_inside("/proc/" + std::to_string(pid) + "/task/" + std::to_string(target));
       }
     } else if (timer && sscanf(line.c_str(), "ClockID: %d", &clock) == 1) {
       timer->clock = clock;

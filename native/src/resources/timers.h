@@ -20,7 +20,7 @@ struct PosixTimer {
   int signal = 0;
   uint64_t value = 0;    // sigev_value
   int notify = 0;        // sigev_notify, with SIGEV_THREAD_ID
-  pid_t thread = 0;      // SIGEV_THREAD_ID: who gets the signal
+  pid_t thread = 0;      // SIGEV_THREAD_ID: who gets the signal, by its id inside the debuggee
   itimerspec remaining{};
 };
 

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "snapshot/layout.h"
+#include "snapshot/rename.h"
 #include "snapshot/rollback_error.h"
 #include "tracee/remote_syscalls.h"
 
@@ -42,19 +43,27 @@ void check_feasible(EngineState& state, const Snapshot& target) {
   if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
 }
 
-void restore_thread_list(EngineState& state, const Snapshot& target) {
-  std::vector<pid_t> extra;
+std::vector<RenamedThread> restore_thread_list(EngineState& state, const Snapshot& target) {
+  std::vector<RenamedThread> renamed;
+  std::vector<pid_t> extra, missing;
   for (auto& [tid, tracee] : state.process.tracees())
     if (!target.threads.contains(tid)) extra.push_back(tid);
   for (auto& [tid, thread] : target.threads)
     if (auto* tracee = state.process.find(tid); tracee && tracee->parked()) tracee->set_state(ThreadState::kStopped);
   for (auto& [tid, thread] : target.threads)
-    if (!state.process.find(tid)) recreate_thread(state.process, tid, thread);
+    if (!state.process.find(tid)) missing.push_back(tid);
+  for (pid_t tid : missing) {
+    const pid_t born = recreate_thread(state.process, target.threads.at(tid)).tid();
+    if (born == tid) continue;
+    rename_thread(state, tid, born);
+    renamed.push_back({tid, born});
+  }
   for (pid_t tid : extra) {
     auto& tracee = state.process.at(tid);
     if (state.referenced(tid)) park(state.process, tracee);
     else end_thread(state.process, tracee);
   }
+  return renamed;
 }
 
 // Pages that the target lacks: back to nothing, or to their file.
@@ -166,7 +175,7 @@ void restore_rseq_areas(EngineState& state, const Snapshot& target) {
 
 RollbackResult apply(EngineState& state, const Snapshot& target) {
   RollbackResult result;
-  restore_thread_list(state, target);
+  result.renamed = restore_thread_list(state, target);
   restore_layout(state.process, target.maps, target.program_break);
   result.warnings = resources::restore_process_state(state.process, target.state);
   for (auto& [tid, saved] : target.threads) restore_kernel_state(state.process, state.process.at(tid), saved);

@@ -52,6 +52,7 @@ std::string thread_name(const Process& process, pid_t tid) {
 
 SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* before) {
   SavedThread saved;
+  saved.id_inside = before ? before->id_inside : process.id_inside(tracee.tid());
   saved.registers = tracee.resumable_registers();
   saved.xstate = tracee.xstate();
   saved.signal_mask = tracee.signal_mask();
@@ -119,7 +120,7 @@ std::vector<std::string> compare_thread(Tracee& tracee, const SavedThread& saved
   return result;
 }
 
-Tracee& recreate_thread(Process& process, pid_t tid, const SavedThread& saved) {
+Tracee& recreate_thread(Process& process, const SavedThread& saved) {
   pid_t born = 0;
   {
     RemoteSyscalls remote(process);
@@ -127,7 +128,7 @@ Tracee& recreate_thread(Process& process, pid_t tid, const SavedThread& saved) {
     arguments.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_CHILD_CLEARTID;
     arguments.tls = saved.registers.fs_base;
     arguments.child_tid = saved.clear_child_tid;
-    arguments.set_tid = remote.put(&tid, sizeof tid, 512);
+    arguments.set_tid = remote.put(&saved.id_inside, sizeof saved.id_inside, 512);
     arguments.set_tid_size = 1;
     born = remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments);
   }

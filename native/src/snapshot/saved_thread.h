@@ -16,6 +16,7 @@
 namespace rollpoint::snapshot {
 
 struct SavedThread {
+  pid_t id_inside = 0;               // what it calls itself; see tracee::Process::id_inside
   arch::GeneralRegisters registers;  // resumable: an interrupted call is issued again
   std::vector<std::byte> xstate;     // NT_X86_XSTATE
   uint64_t signal_mask = 0;
@@ -39,8 +40,9 @@ void restore_registers(tracee::Tracee& tracee, const SavedThread& saved);
 /// What differs between the live thread and `saved`; empty when nothing does.
 std::vector<std::string> compare_thread(tracee::Tracee& tracee, const SavedThread& saved);
 
-/// Makes a thread anew with its old id; needs CAP_CHECKPOINT_RESTORE. Throws SysError.
-tracee::Tracee& recreate_thread(tracee::Process& process, pid_t tid, const SavedThread& saved);
+/// Makes a thread anew with its old id, as the debuggee sees it; needs CAP_CHECKPOINT_RESTORE where the pid namespace
+/// was made. Throws SysError.
+tracee::Tracee& recreate_thread(tracee::Process& process, const SavedThread& saved);
 /// Ends a thread for good, unseen by the program.
 void end_thread(tracee::Process& process, tracee::Tracee& tracee);
 /// Does for a thread at its exit what the kernel would do for its joiner, and leaves it stopped.

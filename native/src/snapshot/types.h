@@ -31,10 +31,16 @@ struct CaptureResult {
   std::vector<Warning> warnings;
 };
 
+/// A thread that came back under another id than it had; inside the debuggee it has the old one.
+struct RenamedThread {
+  pid_t from, to;
+};
+
 struct RollbackResult {
   double micros = 0;
   uint64_t pages_written = 0;
   pid_t tid = 0;
+  std::vector<RenamedThread> renamed;
   std::vector<Warning> warnings;
 };
 

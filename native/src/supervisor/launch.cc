@@ -136,7 +136,9 @@ std::unique_ptr<Process> launch(const LaunchRequest& request, tracee::Waiter& wa
 
   auto [go_read, go_write] = make_pipe();
   auto [report_read, report_write] = make_pipe();
-  const pid_t pid = fork();
+  std::unique_ptr<tracee::PidNamespace> pid_namespace;
+  if (request.pid_namespace) pid_namespace = tracee::PidNamespace::make();
+  const pid_t pid = pid_namespace ? pid_namespace->fork() : fork();
   if (pid < 0) throw SysError("fork", errno);
   if (pid == 0) {
     close(go_write.get());
@@ -164,6 +166,7 @@ std::unique_ptr<Process> launch(const LaunchRequest& request, tracee::Waiter& wa
       auto& tracee = process->add(pid);
       tracee.note_stop(status);
       settle(*process, tracee);
+      process->pid_namespace = std::move(pid_namespace);
       return process;
     }
     ptrace(PTRACE_CONT, pid, nullptr, nullptr);

@@ -71,6 +71,13 @@ inline constexpr std::array<uint8_t, 21> kCopyLoop{
     0x49, 0xff, 0xcc,              // dec  %r12
     0x75, 0xec,                    // jnz  start
     0xcc};                         // int3
+/// pause(2) for ever.
+inline constexpr std::array<uint8_t, 9> kPauseLoop{
+    0xb8, 0x22, 0x00, 0x00, 0x00,  // start: mov $34,%eax
+    0x0f, 0x05,                    // syscall
+    0xeb, 0xf7};                   // jmp start
+inline constexpr uint16_t kElfMachine = 62;  // EM_X86_64
+
 inline constexpr uint64_t kCopyLoopOffset = 64;  // in the scratch page, behind the system call loop
 
 }  // namespace rollpoint::arch

@@ -10,7 +10,7 @@
 namespace rollpoint::tracee {
 
 Process::Process(pid_t pid, bool launched, Waiter& waiter)
-    : pid_(pid), launched_(launched), waiter_(waiter), memory_(pid),
+    : pid_(pid), launched_(launched), nested_(tracee::id_inside("/proc/" + std::to_string(pid)) != pid), waiter_(waiter), memory_(pid),
       pidfd_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {}
 
 Tracee* Process::find(pid_t tid) {
@@ -41,6 +41,10 @@ size_t Process::visible_threads() const {
   size_t count = 0;
   for (auto& [tid, tracee] : tracees_) count += !tracee->parked();
   return count;
+}
+
+pid_t Process::id_inside(pid_t tid) const {
+  return nested_ ? tracee::id_inside("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(tid)) : tid;
 }
 
 std::string Process::executable() const {

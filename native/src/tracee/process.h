@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "memory/remote_memory.h"
+#include "tracee/pid_namespace.h"
 #include "tracee/tracee.h"
 #include "tracee/waiter.h"
 #include "util/unique_fd.h"
@@ -46,6 +47,13 @@ class Process {
 
   std::optional<Scratch> scratch;
 
+  /// What a live task calls itself: another id where the debuggee is in a pid namespace below ours. Arguments of
+  /// remote calls and memory have ids of inside; ptrace, /proc and all keys here those of outside.
+  pid_t id_inside(pid_t tid) const;
+  bool nested() const { return nested_; }
+  /// Made for it at launch.
+  std::unique_ptr<PidNamespace> pid_namespace;
+
   std::string executable() const;
   /// /proc/PID/auxv.
   std::vector<std::byte> auxv() const;
@@ -56,7 +64,7 @@ class Process {
 
  private:
   pid_t pid_;
-  bool launched_;
+  bool launched_, nested_;
   Waiter& waiter_;
   memory::RemoteMemory memory_;
   util::UniqueFd pidfd_;

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tracee/hand_over.h"
 #include "tracee/remote_syscalls.h"
 #include "util/unique_fd.h"
 
@@ -39,10 +40,12 @@ WindowMemory::~WindowMemory() {
 
 std::unique_ptr<Window> open_window(Process& process, WindowMemory memory) {
   if (!memory.local) return nullptr;
-  // Through the name of our descriptor, which a process of the same user may open; it keeps none open itself.
+  // Through the name of our descriptor, which a process of the same user may open; it keeps none open itself. In a pid
+  // namespace of its own the name would be somebody else's.
   RemoteSyscalls remote(process);
   const std::string path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(memory.fd.get());
-  const int64_t theirs = remote.call(SYS_open, remote.put(path.c_str(), path.size() + 1), O_RDWR | O_CLOEXEC);
+  const int64_t theirs = process.nested() ? hand_over(process, memory.fd.get())
+                                    : remote.call(SYS_open, remote.put(path.c_str(), path.size() + 1), O_RDWR | O_CLOEXEC);
   int64_t address = -1;
   if (theirs >= 0) {
     // In another pid or mount namespace the name may be somebody else's file.

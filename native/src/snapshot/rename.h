@@ -1,0 +1,11 @@
+// Threads that came back under another id of the kernel's: snapshots are about the same thread, by its new id.
+#pragma once
+
+#include "snapshot/engine_state.h"
+
+namespace rollpoint::snapshot {
+
+/// In every snapshot. The debuggee itself sees no change: inside its pid namespace the id is the old one.
+void rename_thread(EngineState& state, pid_t from, pid_t to);
+
+}  // namespace rollpoint::snapshot
