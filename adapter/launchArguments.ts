@@ -28,6 +28,7 @@ export interface LaunchPlan extends Common {
   /** The debuggee's whole environment. */
   env: Record<string, string>;
   stopOnEntry: boolean;
+  pidNamespace: boolean;
   console: ConsoleKind;
 }
 
@@ -42,7 +43,7 @@ const fix = 'Correct it in the launch configuration (launch.json).';
 /** Throws UserError for whatever would keep the program from starting. */
 export async function planLaunch(attributes: Partial<LaunchAttributes>): Promise<LaunchPlan> {
   const common = planCommon(attributes);
-  const { program, args = [], cwd, stopOnEntry = false } = attributes;
+  const { program, args = [], cwd, stopOnEntry = false, pidNamespace = false } = attributes;
   if (typeof program !== 'string' || !program.trim()) {
     throw new UserError('The launch configuration names no program: set "program" to the path of the executable to debug.');
   }
@@ -62,6 +63,7 @@ export async function planLaunch(attributes: Partial<LaunchAttributes>): Promise
     cwd: folder,
     env,
     stopOnEntry: stopOnEntry === true,
+    pidNamespace: pidNamespace === true,
     console: oneOf('console', attributes.console, ['internalConsole', 'integratedTerminal', 'externalTerminal'], 'internalConsole'),
   };
 }

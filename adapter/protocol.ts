@@ -99,6 +99,11 @@ export interface LaunchAttributes extends CommonAttributes {
   /** Added to the adapter's environment; null removes a variable. */
   env?: Record<string, string | null>;
   stopOnEntry?: boolean;
+  /**
+   * Runs the program in a pid namespace of its own (for an ordinary user in a user namespace too): threads that have
+   * ended come back with the ids that the program knows them by. Default false.
+   */
+  pidNamespace?: boolean;
   console?: ConsoleKind;
 }
 

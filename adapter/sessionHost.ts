@@ -39,8 +39,8 @@ export class SessionHost implements DebuggeeHost {
 
   async launch(options: DebuggeeOptions): Promise<{ pid: number; executable: string }> {
     const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
-    const { program, args, cwd } = options;
-    await this.target.run({ program, args, cwd, env, disableAslr: true, shell: false, wrapper: [], detachedStdio: false });
+    const { program, args, cwd, pidNamespace } = options;
+    await this.target.run({ program, args, cwd, env, pidNamespace, disableAslr: true, shell: false, wrapper: [], detachedStdio: false });
     return this.process();
   }
 

@@ -10,6 +10,7 @@ export interface DebuggeeOptions {
   args: string[];
   cwd: string;
   env: Record<string, string>;
+  pidNamespace: boolean;
 }
 
 /** Paths of the ptys that the debuggee gets. */

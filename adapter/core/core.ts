@@ -18,6 +18,7 @@ import type {
   SupervisorOptions,
   ThreadInfo,
 } from './native';
+import { TaskNames } from './taskNames';
 
 export type ProcessEvent = Extract<NativeEvent, { type: 'stopped' | 'exited' | 'killed' }>;
 export type CoreState = 'none' | 'stopped' | 'running';
@@ -38,6 +39,7 @@ export class Core extends EventEmitter<CoreEvents> {
   private supervisor: Supervisor | null = null;
   private info: ProcessInfo | null = null;
   private current: CoreState = 'none';
+  private readonly names = new TaskNames();
   private readonly threadsOf = new Map<number, readonly number[]>();
 
   constructor(
@@ -83,8 +85,9 @@ export class Core extends EventEmitter<CoreEvents> {
     this.removeAllListeners();
   }
 
-  threads(): Promise<ThreadInfo[]> {
-    return this.live().threads();
+  async threads(): Promise<ThreadInfo[]> {
+    const threads = await this.live().threads();
+    return threads.map((thread) => ({ ...thread, tid: this.names.nameOf(thread.tid) }));
   }
 
   /** Resolves when the threads run; the stop comes as an event. */
@@ -93,7 +96,7 @@ export class Core extends EventEmitter<CoreEvents> {
     this.current = 'running';
     this.emit('resumed');
     try {
-      await supervisor.resume(actions);
+      await supervisor.resume(actions.map((action) => ({ ...action, tid: this.names.idOf(action.tid) })));
     } catch (error) {
       // Unless it ran and ended meanwhile, it is where it was.
       if (this.info) this.current = 'stopped';
@@ -122,12 +125,12 @@ export class Core extends EventEmitter<CoreEvents> {
   }
 
   readRegisters(tid: number): Promise<Registers> {
-    return this.live().readRegisters(tid);
+    return this.live().readRegisters(this.names.idOf(tid));
   }
 
   writeRegisters(tid: number, registers: Partial<Registers>): Promise<void> {
     this.emit('edited');
-    return this.live().writeRegisters(tid, registers);
+    return this.live().writeRegisters(this.names.idOf(tid), registers);
   }
 
   insertBreakpoint(kind: BreakpointKind, address: bigint, length: number): Promise<void> {
@@ -139,7 +142,7 @@ export class Core extends EventEmitter<CoreEvents> {
   }
 
   readSiginfo(tid: number): Promise<Uint8Array> {
-    return this.live().readSiginfo(tid);
+    return this.live().readSiginfo(this.names.idOf(tid));
   }
 
   readAuxv(): Promise<Uint8Array> {
@@ -147,9 +150,10 @@ export class Core extends EventEmitter<CoreEvents> {
   }
 
   async capture(options: { tid: number; files: 'rewind' | 'keep' }): Promise<CaptureResult> {
-    const result = await this.live().capture(options);
-    this.threadsOf.set(result.id, result.threads);
-    return result;
+    const result = await this.live().capture({ ...options, tid: this.names.idOf(options.tid) });
+    const threads = result.threads.map((tid) => this.names.nameOf(tid));
+    this.threadsOf.set(result.id, threads);
+    return { ...result, threads };
   }
 
   /** The threads that a snapshot holds; none for one that is not there. */
@@ -157,8 +161,10 @@ export class Core extends EventEmitter<CoreEvents> {
     return this.threadsOf.get(id) ?? [];
   }
 
-  rollback(id: number): Promise<RollbackResult> {
-    return this.live().rollback(id);
+  async rollback(id: number): Promise<RollbackResult> {
+    const result = await this.live().rollback(id);
+    this.names.rename(result.renamed);
+    return { ...result, tid: this.names.nameOf(result.tid) };
   }
 
   deleteSnapshot(id: number): Promise<void> {
@@ -177,6 +183,7 @@ export class Core extends EventEmitter<CoreEvents> {
   private async begin(start: (supervisor: Supervisor) => Promise<ProcessInfo>): Promise<ProcessInfo> {
     await this.end();
     this.threadsOf.clear();
+    this.names.clear();
     const supervisor: Supervisor = this.addon.createSupervisor(this.options, (event) => {
       if (this.supervisor === supervisor) this.handle(event);
     });
@@ -210,6 +217,7 @@ export class Core extends EventEmitter<CoreEvents> {
         return;
       case 'stopped':
         this.current = 'stopped';
+        event = { ...event, tid: this.names.nameOf(event.tid) };
         if (this.info && event.executable !== undefined) this.info = { ...this.info, executable: event.executable };
         break;
       default:

@@ -74,8 +74,8 @@ export class CoreTarget implements Target {
     const { program, args, execs } = shellCommand(options);
     this.starting = true;
     try {
-      const { env, cwd, disableAslr } = options;
-      await this.core.launch({ program, args, env, disableAslr, stdio: this.stdio, ...(cwd === undefined ? {} : { cwd }) });
+      const { env, cwd, disableAslr, pidNamespace = false } = options;
+      await this.core.launch({ program, args, env, disableAslr, pidNamespace, stdio: this.stdio, ...(cwd === undefined ? {} : { cwd }) });
       for (let exec = 0; exec < execs; exec++) await this.runToExec(options.program);
       return this.begun(false, { kind: 'entry' });
     } catch (error) {

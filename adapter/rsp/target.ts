@@ -44,6 +44,8 @@ export interface RunOptions {
   wrapper: readonly string[];
   /** The program gets /dev/null to read and our stderr to write: our own stdin and stdout carry the protocol. */
   detachedStdio: boolean;
+  /** In a pid namespace of its own: threads that have ended come back with their ids without privilege. */
+  pidNamespace?: boolean;
 }
 
 export type StopCause =
