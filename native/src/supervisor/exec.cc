@@ -1,0 +1,33 @@
+// The debuggee has replaced its program: what was known of the old one is forgotten.
+#include "supervisor/run_control.h"
+
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "supervisor/stop_facts.h"
+
+namespace rollpoint::supervisor {
+
+using tracee::Tracee;
+
+void RunControl::handle_exec(Tracee& tracee) {
+  const int status = tracee.status();
+  process_.reset_after_exec(event_message(process_.pid()));
+  pending_.clear();
+  breakpoints_.clear();
+  callbacks_.exec_done();
+  auto& survivor = process_.at(process_.pid());
+  survivor.note_stop(status);
+  survivor.interrupt();
+  survivor.resume(PTRACE_CONT, 0);
+  const int next = process_.waiter().wait_for(survivor.tid());
+  if (WIFEXITED(next) || WIFSIGNALED(next)) {
+    handle_gone(survivor.tid(), next);
+    return;
+  }
+  survivor.note_stop(next);
+  report({.reason = StopReason::kExec, .tid = survivor.tid(), .signal = SIGTRAP, .executable = process_.executable()});
+}
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,60 @@
+#include "supervisor/stop_facts.h"
+
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+
+namespace rollpoint::supervisor {
+
+using tracee::Tracee;
+
+namespace {
+std::string task_path(pid_t pid, pid_t tid) { return "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid); }
+}  // namespace
+
+bool is_thread_of(pid_t pid, pid_t tid) { return access(task_path(pid, tid).c_str(), F_OK) == 0; }
+
+bool is_zombie(pid_t pid) {
+  std::ifstream file(task_path(pid, pid) + "/stat");
+  std::string text;
+  if (!std::getline(file, text)) return true;
+  const auto end = text.rfind(')');
+  return end != std::string::npos && end + 2 < text.size() && (text[end + 2] == 'Z' || text[end + 2] == 'X');
+}
+
+pid_t event_message(pid_t tid) {
+  unsigned long message = 0;
+  ptrace(PTRACE_GETEVENTMSG, tid, nullptr, &message);
+  return static_cast<pid_t>(message);
+}
+
+bool is_birth(int event) {
+  return event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK;
+}
+
+bool is_breakpoint_code(const Tracee& tracee) {
+  if (!tracee.siginfo()) return false;
+  const int code = tracee.siginfo()->si_code;
+  return code == SI_KERNEL || code == TRAP_BRKPT;  // int3 shows as SI_KERNEL on x86
+}
+
+// The kernel reports an interrupt before a breakpoint or step that the thread has met already (get_signal()).
+bool has_pending_trap(pid_t tid) {
+  __ptrace_peeksiginfo_args query{};
+  query.nr = 8;
+  siginfo_t pending[8];
+  const long count = ptrace(PTRACE_PEEKSIGINFO, tid, &query, pending);
+  for (long i = 0; i < count; ++i)
+    if (pending[i].si_signo == SIGTRAP && pending[i].si_code > 0) return true;
+  return false;
+}
+
+// A SIGTRAP of the processor's must not be taken for one that was sent.
+bool was_sent_by_us(const Tracee& tracee, int signal) {
+  return tracee.pass_signal == signal && (signal != SIGTRAP || (tracee.siginfo() && tracee.siginfo()->si_code == SI_TKILL));
+}
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,20 @@
+// What the kernel tells about a task and its stop. Changes nothing.
+#pragma once
+
+#include <sys/types.h>
+
+#include "tracee/tracee.h"
+
+namespace rollpoint::supervisor {
+
+bool is_thread_of(pid_t pid, pid_t tid);
+bool is_zombie(pid_t pid);
+/// PTRACE_GETEVENTMSG: the new task of a birth, the former id of an exec.
+pid_t event_message(pid_t tid);
+bool is_birth(int event);
+bool is_breakpoint_code(const tracee::Tracee& tracee);
+/// A breakpoint or step that the thread has met already, behind an interrupt.
+bool has_pending_trap(pid_t tid);
+bool was_sent_by_us(const tracee::Tracee& tracee, int signal);
+
+}  // namespace rollpoint::supervisor
