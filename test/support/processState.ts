@@ -43,7 +43,9 @@ function readMappings(pid: number): Mapping[] {
 /** The stack grows by page faults too, but never shrinks: its lower end is compared by its pages alone. */
 function layoutOf(mappings: Mapping[]): string[] {
   const joined: Mapping[] = [];
-  for (const each of mappings) {
+  for (const mapping of mappings) {
+    // The heap may begin where the program's zeroed data end; the kernel joins the two when it likes.
+    const each = mapping.name === '[heap]' ? { ...mapping, name: '' } : mapping;
     const last = joined.at(-1);
     const follows = last && last.end === each.start && (each.inode === '0' || last.offset + (last.end - last.start) === each.offset);
     if (follows && (['permissions', 'device', 'inode', 'name'] as const).every((key) => last[key] === each[key])) {

@@ -38,6 +38,8 @@ export interface StateKind {
   /** More options of the launch, as they are in LaunchOptions. */
   launch?: Partial<LaunchOptions>;
   rig?: RigOptions;
+  /** Written to its terminal once it has said "ready". */
+  typed?: string;
   files?: 'rewind' | 'keep';
   /** Test 4 is left out: only for a kind that is about threads itself. */
   threads?: false;
@@ -94,7 +96,12 @@ class Run {
       ...(this.kind.launch && { launch: this.kind.launch }),
     });
     await this.rig.breakAt('at_armed', 'at_changed', 'at_checked', 'at_branched');
-    await this.to('at_armed');
+    const armed = this.to('at_armed');
+    if (this.kind.typed !== undefined) {
+      await this.rig.outputMatching(/ready/);
+      this.rig.write(this.kind.typed);
+    }
+    await armed;
   }
 
   async to(symbol: string): Promise<void> {

@@ -214,7 +214,7 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
   for (auto& [number, descriptor] : wanted) {
     if (std::binary_search(open.begin(), open.end(), number) && is_same(process, number, descriptor)) continue;
     if (descriptor.held) missing.push_back(number);
-    else if (descriptor.kind == DescriptorKind::kTerminal) terminals.push_back(number);
+    else if (descriptor.kind == DescriptorKind::kTerminal && !descriptor.target.ends_with("/ptmx")) terminals.push_back(number);
     else if (auto [it, is_first] = recreated.try_emplace(descriptor.shares_with); (is_first ? it->second = recreate(number, descriptor) : it->second)) missing.push_back(number);
     else stays_away(number);
   }

@@ -41,25 +41,32 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
     // Timers first: they are what goes on while we read.
     state.timers = read_timers(remote, process.pid());
     state.actions = read_signal_actions(remote);
+    state.controls = read_controls(remote, process.pid());
   }
   state.pending = read_pending_signals(process);
   state.attributes = read_attributes(process, before ? &before->attributes : nullptr);
   state.descriptors = read_descriptors(process, before ? &before->descriptors : nullptr);
+  state.terminals = read_terminals(process, state.descriptors, !state.controls.has_children);
   tell_what_is_not_held(state.descriptors, warnings);
   return state;
 }
 
 util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted) {
   // What only a duplicate would bring back, and we may not hold one.
-  const Recreate recreate = [](int, const Descriptor&) { return util::UniqueFd(); };
+  const Recreate recreate = [&](int number, const Descriptor& descriptor) {
+    if (descriptor.kind == DescriptorKind::kTerminal) return recreate_master(wanted.terminals, number);
+    return util::UniqueFd();
+  };
   auto left = restore_descriptors(process, wanted.descriptors, recreate);
   append(left, restore_attributes(process, wanted.attributes));
   {
     RemoteSyscalls remote(process);
+    append(left, restore_controls(remote, process.pid(), wanted.controls));
     restore_signal_actions(remote, wanted.actions);
     // A timer may fire between here and the resume; what it queues is taken out again below.
     append(left, restore_timers(remote, process.pid(), wanted.timers));
   }
+  append(left, restore_terminals(process, wanted.descriptors, wanted.terminals, !wanted.controls.has_children));
   restore_pending_signals(process, wanted.pending);
   return left;
 }
@@ -74,7 +81,9 @@ void rename_thread(ProcessState& state, pid_t from, pid_t to) {
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted) {
   auto result = compare_descriptors(process, wanted.descriptors);
   append(result, compare_attributes(process, wanted.attributes));
+  append(result, compare_terminals(process, wanted.descriptors, wanted.terminals));
   RemoteSyscalls remote(process);
+  append(result, compare_controls(remote, process.pid(), wanted.controls));
   if (read_signal_actions(remote) != wanted.actions) result.push_back("a signal action differs");
   const auto pending = read_pending_signals(process);
   bool equal = same_signals(pending.shared, wanted.pending.shared) && pending.of_thread.size() == wanted.pending.of_thread.size();

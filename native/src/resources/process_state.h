@@ -7,9 +7,11 @@
 
 #include "util/warning.h"
 #include "resources/attributes.h"
+#include "resources/controls.h"
 #include "resources/descriptors.h"
 #include "resources/pending_signals.h"
 #include "resources/signal_actions.h"
+#include "resources/terminal.h"
 #include "resources/timers.h"
 
 namespace rollpoint::resources {
@@ -19,7 +21,9 @@ struct ProcessState {
   PendingSignals pending;
   Timers timers;
   Attributes attributes;
+  Controls controls;
   DescriptorTable descriptors;
+  Terminals terminals;
 };
 
 struct ReadOptions {
