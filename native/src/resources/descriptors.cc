@@ -12,8 +12,10 @@
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <set>
 
 #include "resources/courier.h"
+#include "resources/sharing.h"
 #include "util/error.h"
 
 namespace rollpoint::resources {
@@ -155,13 +157,64 @@ std::vector<int> reopen_terminals(Process& process, const DescriptorTable& wante
   return failed;
 }
 
+// Objects with a life of their own, of which we keep no duplicate while the program runs.
+bool is_session(const Descriptor& descriptor) {
+  return !descriptor.held && (descriptor.kind == DescriptorKind::kPipe || descriptor.kind == DescriptorKind::kSocket || descriptor.kind == DescriptorKind::kEvent);
+}
+
+/// Where an open file description of `wanted` is now.
+struct Found {
+  int number = 0;
+  std::set<int> numbers;  // all of its numbers, wanted or not
+};
+
+// By `shares_with`. No two of `wanted` get the same: what dup2 has made one becomes two again.
+std::map<int, Found> find_unheld(const Process& process, const DescriptorTable& wanted, const std::vector<int>& open, const Recognise& recognise) {
+  std::map<int, Found> result;
+  std::map<int, std::vector<int>> groups;
+  for (auto& [number, descriptor] : wanted)
+    if (is_session(descriptor)) groups[descriptor.shares_with].push_back(number);
+  if (groups.empty()) return result;
+  std::map<std::string, std::vector<int>> open_on;
+  for (int number : open) open_on[read_link(proc(process, "fd", number))].push_back(number);
+  std::map<int, int> sharing;
+  for (auto& [target, numbers] : open_on)
+    if (numbers.size() == 1) sharing[numbers.front()] = numbers.front();
+    else sharing.merge(find_sharing(process, numbers));
+  std::map<int, std::set<int>> numbers_of;
+  for (auto [number, lowest] : sharing) numbers_of[lowest].insert(number);
+  std::set<int> taken;  // by lowest number
+  auto look = [&](Likeness least, bool everywhere) {
+    for (auto& [key, members] : groups) {
+      if (result.contains(key)) continue;
+      const Descriptor& descriptor = wanted.at(key);
+      const auto candidates = open_on.find(descriptor.target);
+      if (candidates == open_on.end()) continue;
+      for (int number : everywhere ? candidates->second : members) {
+        auto it = sharing.find(number);
+        if (it == sharing.end() || taken.contains(it->second) || !std::binary_search(candidates->second.begin(), candidates->second.end(), number)) continue;
+        if (recognise(number, descriptor) < least) continue;
+        taken.insert(it->second);
+        result[key] = {number, numbers_of[it->second]};
+        break;
+      }
+    }
+  };
+  look(Likeness::kSame, false);
+  look(Likeness::kAlike, false);
+  look(Likeness::kSame, true);
+  look(Likeness::kAlike, true);
+  return result;
+}
+
 }  // namespace
 
 bool Descriptor::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
 DescriptorTable read_descriptors(Process& process, const DescriptorTable* before) {
   DescriptorTable table;
-  std::vector<std::shared_ptr<HeldFile>> fresh;
+  std::map<std::pair<dev_t, ino_t>, std::vector<int>> numbers_of;
+  std::map<int, bool> locked;
   for (int number : open_numbers(process)) {
     Descriptor descriptor;
     const std::string path = proc(process, "fd", number);
@@ -172,37 +225,42 @@ DescriptorTable read_descriptors(Process& process, const DescriptorTable* before
     descriptor.device = info.st_dev;
     descriptor.inode = info.st_ino;
     descriptor.shares_with = number;
-    for (auto& [other, earlier] : table) {
-      if (earlier.shares_with != other || earlier.inode != info.st_ino || earlier.device != info.st_dev) continue;
-      if (syscall(SYS_kcmp, process.pid(), process.pid(), KCMP_FILE, other, number) == 0) descriptor.shares_with = other;
-    }
     const auto fdinfo = read_fdinfo(process, number);
     descriptor.offset = fdinfo.offset;
     descriptor.flags = fdinfo.flags;
-    if (may_hold(descriptor.kind) && !fdinfo.locked) {
-      if (before)
-        if (auto it = before->find(number); it != before->end() && it->second.held && same_description(process, number, *it->second.held))
-          descriptor.held = it->second.held;
-      for (auto& other : fresh)
-        if (!descriptor.held && same_description(process, number, *other)) descriptor.held = other;
-      if (!descriptor.held) {
-        if (auto fd = duplicate(process, number)) {
-          descriptor.held = std::make_shared<HeldFile>(HeldFile{std::move(fd)});
-          fresh.push_back(descriptor.held);
-        }
-      }
-    }
+    locked[number] = fdinfo.locked;
+    numbers_of[{info.st_dev, info.st_ino}].push_back(number);
     table.emplace(number, std::move(descriptor));
+  }
+  for (auto& [inode, numbers] : numbers_of)
+    if (numbers.size() > 1)
+      for (auto [number, lowest] : find_sharing(process, numbers)) table.at(number).shares_with = lowest;
+  for (auto& [number, descriptor] : table) {
+    if (!may_hold(descriptor.kind) || locked[number]) continue;
+    if (descriptor.shares_with != number) {
+      descriptor.held = table.at(descriptor.shares_with).held;
+      continue;
+    }
+    if (before)
+      if (auto it = before->find(number); it != before->end() && it->second.held && same_description(process, number, *it->second.held))
+        descriptor.held = it->second.held;
+    if (!descriptor.held)
+      if (auto fd = duplicate(process, number)) descriptor.held = std::make_shared<HeldFile>(HeldFile{std::move(fd)});
   }
   return table;
 }
 
-util::Warnings restore_descriptors(Process& process, const DescriptorTable& wanted, const Recreate& recreate) {
+util::Warnings restore_descriptors(Process& process, const DescriptorTable& wanted, const Recreate& recreate, const Recognise& recognise) {
   util::Warnings left;
   std::vector<RemoteCall> closes;
   std::vector<int> missing, terminals;
-  std::map<int, UniqueFd> recreated;  // by `shares_with`
+  std::map<int, UniqueFd> renewed;  // by `shares_with`
   const auto open = open_numbers(process);
+  const auto found = find_unheld(process, wanted, open, recognise);
+  // Ours for the moment: its numbers may be closed or overwritten before the last of them is delivered.
+  for (auto& [key, source] : found)
+    for (auto& [number, descriptor] : wanted)
+      if (descriptor.shares_with == key && !source.numbers.contains(number) && !renewed.contains(key)) renewed[key] = duplicate(process, source.number);
   for (int number : open)
     if (!wanted.contains(number)) closes.push_back({SYS_close, {static_cast<uint64_t>(number)}});
   RemoteSyscalls remote(process);
@@ -212,10 +270,18 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
     left.push_back({"descriptor", "The " + describe(number, wanted.at(number)) + " was " + (is_open ? "replaced" : "closed") + " since and does not come back."});
   };
   for (auto& [number, descriptor] : wanted) {
+    if (is_session(descriptor)) {
+      const auto source = found.find(descriptor.shares_with);
+      if (source != found.end() && source->second.numbers.contains(number)) continue;
+      if (source == found.end() && !renewed.contains(descriptor.shares_with)) renewed[descriptor.shares_with] = recreate(number, descriptor);
+      if (renewed.at(descriptor.shares_with)) missing.push_back(number);
+      else stays_away(number);
+      continue;
+    }
     if (std::binary_search(open.begin(), open.end(), number) && is_same(process, number, descriptor)) continue;
     if (descriptor.held) missing.push_back(number);
     else if (descriptor.kind == DescriptorKind::kTerminal && !descriptor.target.ends_with("/ptmx")) terminals.push_back(number);
-    else if (auto [it, is_first] = recreated.try_emplace(descriptor.shares_with); (is_first ? it->second = recreate(number, descriptor) : it->second)) missing.push_back(number);
+    else if (auto [it, is_first] = renewed.try_emplace(descriptor.shares_with); (is_first ? it->second = recreate(number, descriptor) : it->second)) missing.push_back(number);
     else stays_away(number);
   }
   if (!terminals.empty())
@@ -224,7 +290,7 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
     Courier courier(process);
     for (int number : missing) {
       const auto& descriptor = wanted.at(number);
-      const UniqueFd& ours = descriptor.held ? descriptor.held->fd : recreated.at(descriptor.shares_with);
+      const UniqueFd& ours = descriptor.held ? descriptor.held->fd : renewed.at(descriptor.shares_with);
       courier.deliver(ours.get(), number, descriptor.flags & O_CLOEXEC);
     }
   }
@@ -244,6 +310,7 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
 
 std::vector<std::string> compare_descriptors(Process& process, const DescriptorTable& wanted) {
   std::vector<std::string> result;
+  std::vector<int> sessions;
   const auto open = open_numbers(process);
   for (int number : open)
     if (!wanted.contains(number)) result.push_back("descriptor " + std::to_string(number) + " is open");
@@ -257,7 +324,10 @@ std::vector<std::string> compare_descriptors(Process& process, const DescriptorT
     if (seekable(descriptor.kind) && now.offset != descriptor.offset && !(descriptor.held && is_ours(*descriptor.held))) result.push_back("The offset of " + describe(number, descriptor) + " differs.");
     // Flags of a pipe or terminal belong to everybody who shares it.
     if (descriptor.held && now.flags != descriptor.flags && !is_ours(*descriptor.held)) result.push_back("The flags of " + describe(number, descriptor) + " differ.");
+    if (is_session(descriptor)) sessions.push_back(number);
   }
+  for (auto [number, lowest] : find_sharing(process, sessions))
+    if (lowest != wanted.at(number).shares_with) result.push_back("The " + describe(number, wanted.at(number)) + " shares with another descriptor than before.");
   return result;
 }
 

@@ -44,8 +44,12 @@ DescriptorTable read_descriptors(tracee::Process& process, const DescriptorTable
 /// Makes anew what `number` was open on, for kinds of which no duplicate may be held; empty where that cannot be done.
 /// Called once per open file description; other numbers of the same one become duplicates of it.
 using Recreate = std::function<util::UniqueFd(int number, const Descriptor& wanted)>;
-/// What could not be put back.
-util::Warnings restore_descriptors(tracee::Process& process, const DescriptorTable& wanted, const Recreate& recreate);
+/// Whether what is open at `number` now, and reads the same in /proc, can be or become `wanted`: kOther where only a new
+/// one will do, kSame where something tells that it is the very same one.
+enum class Likeness { kOther, kAlike, kSame };
+using Recognise = std::function<Likeness(int number, const Descriptor& wanted)>;
+/// What could not be put back. An object without a duplicate is looked for at its numbers first, then at all others.
+util::Warnings restore_descriptors(tracee::Process& process, const DescriptorTable& wanted, const Recreate& recreate, const Recognise& recognise);
 /// In words, how the live table differs.
 std::vector<std::string> compare_descriptors(tracee::Process& process, const DescriptorTable& wanted);
 

@@ -57,7 +57,9 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
     if (descriptor.kind == DescriptorKind::kTerminal) return recreate_master(wanted.terminals, number);
     return util::UniqueFd();
   };
-  auto left = restore_descriptors(process, wanted.descriptors, recreate);
+  // What reads the same in /proc is taken for the same.
+  const Recognise recognise = [](int, const Descriptor&) { return Likeness::kSame; };
+  auto left = restore_descriptors(process, wanted.descriptors, recreate, recognise);
   append(left, restore_attributes(process, wanted.attributes));
   {
     RemoteSyscalls remote(process);
