@@ -298,7 +298,9 @@ function isWatch(type: BreakpointType): boolean {
 function causeOf(event: Extract<ProcessEvent, { type: 'stopped' }>): StopCause {
   switch (event.reason) {
     case 'signal':
-      return { kind: 'signal', signal: event.signal };
+      return { kind: 'signal', signal: event.signal, fatal: event.fatal === true };
+    case 'exit':
+      return { kind: 'exit', code: event.code ?? 0 };
     case 'watchpoint':
       return { kind: 'watchpoint', address: event.address ?? 0n, access: event.access ?? 'write' };
     case 'exec':

@@ -89,7 +89,7 @@ export interface ResumeAction {
 
 export type BreakpointKind = 'software' | 'hardware' | 'write' | 'read' | 'access';
 
-export type StopReason = 'signal' | 'breakpoint' | 'hardwareBreakpoint' | 'watchpoint' | 'step' | 'interrupt' | 'exec';
+export type StopReason = 'signal' | 'breakpoint' | 'hardwareBreakpoint' | 'watchpoint' | 'step' | 'interrupt' | 'exec' | 'exit';
 
 /** Events come in order; after `stopped` every thread is stopped until the next `resume`. */
 export type NativeEvent =
@@ -98,13 +98,20 @@ export type NativeEvent =
       pid: number;
       tid: number;
       reason: StopReason;
-      /** Linux signal number: 5 for breakpoints and steps, 0 for `interrupt`. */
+      /** Linux signal number: 5 for breakpoints and steps, 0 for `interrupt` and `exit`. */
       signal: number;
       /** `watchpoint`: the data address, and which kind was hit. */
       address?: bigint;
       access?: 'write' | 'read' | 'access';
       /** `exec`: path of the new program. */
       executable?: string;
+      /**
+       * `exit`: the exit code with which the program is about to end by itself. All of its threads are still there, its
+       * exit handlers have run; the next `resume` lets it end. See `holdAtExit`.
+       */
+      code?: number;
+      /** `signal`: delivered, it ends the program (its action is the default, and that is fatal). */
+      fatal?: boolean;
     }
   | { type: 'exited'; pid: number; code: number }
   | { type: 'killed'; pid: number; signal: number }
@@ -183,6 +190,11 @@ export interface Supervisor {
   resume(actions: ResumeAction[]): Promise<void>;
   /** Asks a running debuggee to stop: a `stopped` event with reason `interrupt`. Nothing when it is stopped. */
   interrupt(): Promise<void>;
+  /**
+   * Whether a program that ends by itself (exit, or the return from main) is stopped just before it does, while there are
+   * snapshots: a `stopped` event with reason `exit`. Off at first; may be switched while the program runs.
+   */
+  holdAtExit(on: boolean): Promise<void>;
 
   /** May return fewer bytes than asked for where the mapping ends; rejects EFAULT when none could be read. */
   readMemory(address: bigint, length: number): Promise<Uint8Array>;

@@ -22,9 +22,11 @@ export function stopSignal(cause: StopCause): number {
       return toProtocolSignal(cause.signal);
     case 'interrupt':
       return SIGINT;
-    // gdb takes signal 0 as "stopped, for no reason of the program's"; it then reads everything anew.
+    // gdb takes signal 0 as "stopped, for no reason of the program's", also in the middle of a step; it then reads everything
+    // anew.
     case 'attached':
     case 'restored':
+    case 'exit':
       return 0;
     default:
       return SIGTRAP;

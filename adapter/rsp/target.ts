@@ -52,13 +52,16 @@ export type StopCause =
   /** The program waits at its first instruction. */
   | { kind: 'entry' }
   | { kind: 'attached' }
-  | { kind: 'signal'; signal: number }
+  /** `fatal`: delivered, it ends the program. */
+  | { kind: 'signal'; signal: number; fatal: boolean }
   | { kind: 'breakpoint' }
   | { kind: 'hardwareBreakpoint' }
   | { kind: 'watchpoint'; address: bigint; access: 'write' | 'read' | 'access' }
   | { kind: 'step' }
   | { kind: 'interrupt' }
   | { kind: 'exec'; executable: string }
+  /** The program is about to end by itself with this exit code; the next resume lets it. */
+  | { kind: 'exit'; code: number }
   /** Every thread that the last resume named is gone; others are still stopped. */
   | { kind: 'noResumed' }
   /** The resume was not a run: the process was rolled back to this snapshot. */

@@ -1,7 +1,7 @@
 // Builds the debuggees of the tests into test/debuggees/build/, each only when its source is newer.
 // Must not know what they are debugged for. Rust programs are built where rustc exists; the tests need it too.
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, extname, join, parse } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -17,8 +17,13 @@ function findRustc() {
   return existsSync(inHome) ? inHome : 'rustc';
 }
 
+/** What a source asks for itself, in a line `// @flags …`. */
+function flagsOf(source) {
+  return /^\/\/ @flags (.+)$/m.exec(readFileSync(source, 'utf8'))?.[1].split(' ') ?? [];
+}
+
 const compilers = {
-  '.c': (source, target) => ['gcc', ['-g', '-O0', '-pthread', '-o', target, source]],
+  '.c': (source, target) => ['gcc', ['-g', '-O0', '-pthread', ...flagsOf(source), '-o', target, source]],
   '.cpp': (source, target) => ['g++', ['-std=c++17', '-g', '-O0', '-pthread', '-Wall', '-Wextra', '-o', target, source]],
   '.rs': (source, target) => [findRustc(), ['-g', '-C', 'opt-level=0', '-o', target, source]],
 };
@@ -31,7 +36,8 @@ function headers() {
 async function build(file) {
   const source = join(folder, file);
   const target = join(output, parse(file).name);
-  const newest = Math.max(...[source, fileURLToPath(import.meta.url), ...headers()].map((path) => statSync(path).mtimeMs));
+  const included = [...readFileSync(source, 'utf8').matchAll(/^#include "(.+\.c)"$/gm)].map((match) => join(folder, match[1]));
+  const newest = Math.max(...[source, fileURLToPath(import.meta.url), ...included, ...headers()].map((path) => statSync(path).mtimeMs));
   if (existsSync(target) && statSync(target).mtimeMs >= newest) {
     return;
   }

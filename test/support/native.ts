@@ -27,6 +27,8 @@ export interface RigOptions {
   cwd?: string;
   /** More options of the launch itself. */
   launch?: Partial<LaunchOptions>;
+  /** Default false: the program ends without a stop before, as most tests expect it. */
+  holdAtExit?: boolean;
 }
 
 const all = -1;
@@ -75,6 +77,7 @@ export class Rig {
     try {
       rig.pid = (await rig.supervisor.launch(launch)).pid;
       rig.base = loadAddress(rig.pid, rig.program);
+      await rig.supervisor.holdAtExit(options.holdAtExit ?? false);
       return rig;
     } catch (error) {
       await rig.dispose();
@@ -176,6 +179,12 @@ export class Rig {
     const { general } = await this.supervisor.readRegisters(tid);
     new DataView(general.buffer, general.byteOffset).setBigUint64(names.indexOf(name) * 8, value, true);
     await this.supervisor.writeRegisters(tid, { general });
+  }
+
+  async writeInt(symbol: string, value: number): Promise<void> {
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32LE(value);
+    await this.supervisor.writeMemory(this.address(symbol), bytes);
   }
 
   async readInt(symbol: string): Promise<number> {

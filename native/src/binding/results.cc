@@ -17,6 +17,7 @@ const char* name_of(supervisor::StopReason reason) {
     case kStep: return "step";
     case kInterrupt: return "interrupt";
     case kExec: return "exec";
+    case kExit: return "exit";
   }
   return "signal";
 }
@@ -35,6 +36,8 @@ Napi::Object event_to_js(Napi::Env env, const Event& event) {
       object.Set("address", Napi::BigInt::New(env, stop->address));
       object.Set("access", stop->access == BreakpointKind::kWrite ? "write" : "access");
     }
+    if (stop->reason == supervisor::StopReason::kExit) object.Set("code", stop->code);
+    if (stop->reason == supervisor::StopReason::kSignal) object.Set("fatal", stop->fatal);
     if (stop->reason == supervisor::StopReason::kExec) object.Set("executable", stop->executable);
   } else if (auto* end = std::get_if<supervisor::End>(&event.what)) {
     object.Set("type", end->killed ? "killed" : "exited");

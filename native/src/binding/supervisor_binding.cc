@@ -48,6 +48,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
       InstanceMethod<&SupervisorBinding::threads>("threads"),
       InstanceMethod<&SupervisorBinding::resume>("resume"),
       InstanceMethod<&SupervisorBinding::interrupt>("interrupt"),
+      InstanceMethod<&SupervisorBinding::hold_at_exit>("holdAtExit"),
       InstanceMethod<&SupervisorBinding::read_memory>("readMemory"),
       InstanceMethod<&SupervisorBinding::write_memory>("writeMemory"),
       InstanceMethod<&SupervisorBinding::read_registers>("readRegisters"),
@@ -160,6 +161,14 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   Napi::Value detach(const Napi::CallbackInfo& info) { return plain<&Supervisor::detach>(info); }
   Napi::Value kill(const Napi::CallbackInfo& info) { return plain<&Supervisor::kill>(info); }
   Napi::Value interrupt(const Napi::CallbackInfo& info) { return plain<&Supervisor::interrupt>(info); }
+
+  Napi::Value hold_at_exit(const Napi::CallbackInfo& info) {
+    const bool on = info[0].ToBoolean();
+    return run(info.Env(), [s = supervisor_.get(), on] {
+      s->hold_at_exit(on);
+      return nothing();
+    });
+  }
 
   Napi::Value dispose(const Napi::CallbackInfo& info) {
     auto deferred = Napi::Promise::Deferred::New(info.Env());

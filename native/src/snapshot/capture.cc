@@ -9,7 +9,6 @@
 #include <fstream>
 #include <utility>
 
-#include "snapshot/exit_sites.h"
 #include "snapshot/layout.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -29,16 +28,6 @@ void require_capturable(tracee::Process& process) {
     if (tracee->in_vfork)
       throw util::CodedError(util::kUnsupported, "Thread " + std::to_string(tid) + " waits for a child process that has borrowed its memory (vfork). Try again in a moment.");
   }
-}
-
-// The libraries of a program come and go; their text is read again only when the list has changed.
-void refresh_exit_sites(EngineState& state, const std::vector<Vma>& maps) {
-  std::vector<Vma> texts;
-  for (auto& vma : maps)
-    if ((vma.prot & PROT_EXEC) && vma.is_file()) texts.push_back(vma);
-  if (texts == state.scanned_texts) return;
-  state.exit_sites = find_exit_sites(state.process, maps);
-  state.scanned_texts = std::move(texts);
 }
 
 void append_pages(std::vector<uint64_t>& pages, const RangeSet& ranges) {
@@ -217,7 +206,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   }
   const auto end = std::chrono::steady_clock::now();
 
-  refresh_exit_sites(state, snapshot->maps);
+  state.exit_sites.refresh(process, snapshot->maps);
   if (!snapshot->exact) snapshot->warnings.push_back({"memory", "Some pages could not be read."});
   if (!snapshot->warnings.empty()) snapshot->exact = false;
   warn(state, *snapshot);

@@ -1,6 +1,7 @@
 #include "snapshot/engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "snapshot/capture.h"
 #include "snapshot/engine_state.h"
@@ -62,13 +63,23 @@ void Engine::prepare() {
   state_->pool.reserve(kReserveNodes);
   state_->chunk_buffer(0);
   state_->chunk_buffer(1);
+  state_->exit_sites.prepare(state_->process);
   if (!state_->twin && !state_->window_memory.local) state_->window_memory = tracee::WindowMemory::make();
 }
 
-std::vector<uint64_t> Engine::exit_sites() const {
-  const bool threads = std::any_of(state_->snapshots.begin(), state_->snapshots.end(), [](auto& entry) { return entry.second->threads.size() > 1; });
-  return threads ? state_->exit_sites : std::vector<uint64_t>{};
+std::vector<uint64_t> Engine::exit_sites(bool of_program) {
+  if (!has_snapshots()) return {};
+  // Also where snapshots have a single thread: its end need not be that of the program.
+  auto sites = state_->exit_sites.of_threads();
+  if (!of_program) return sites;
+  const auto ends = state_->exit_sites.of_program();
+  if (ends.empty() && !std::exchange(state_->told_no_exit_site, true))
+    state_->hooks.log("No place was found where this program ends by itself (exit_group): it will not be stopped before its end.");
+  sites.insert(sites.end(), ends.begin(), ends.end());
+  return sites;
 }
+
+bool Engine::has_snapshots() const { return !state_->snapshots.empty(); }
 
 bool Engine::park_at_exit(tracee::Tracee& tracee) {
   // The last one must go: with it the process ends.
@@ -80,7 +91,7 @@ std::vector<SnapshotId> Engine::abandon() {
   for (auto& [id, snapshot] : state_->snapshots) ids.push_back(id);
   state_->snapshots.clear();
   state_->exit_sites.clear();
-  state_->scanned_texts.clear();
+  state_->told_no_exit_site = false;
   state_->forget_base(false);
   return ids;
 }

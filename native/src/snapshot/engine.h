@@ -41,8 +41,10 @@ class Engine {
   /// Makes room for the next capture; for when nobody waits.
   void prepare();
 
-  /// Instructions at which a thread of this program ends; worth a hidden breakpoint while snapshots exist.
-  std::vector<uint64_t> exit_sites() const;
+  /// Instructions worth a hidden breakpoint while snapshots exist: where a thread of this program ends, and with
+  /// `of_program` where the program itself does. Logs once when that is nowhere to be found.
+  std::vector<uint64_t> exit_sites(bool of_program);
+  bool has_snapshots() const;
   /// The thread stands at its exit. True: a snapshot may want it back, so it was parked.
   bool park_at_exit(tracee::Tracee& tracee);
 

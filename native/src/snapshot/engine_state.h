@@ -13,6 +13,7 @@
 #include "memory/pagemap.h"
 #include "snapshot/dirty_tracker.h"
 #include "snapshot/engine.h"
+#include "snapshot/exit_sites.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/twin.h"
 #include "util/background.h"
@@ -54,8 +55,8 @@ class EngineState {
   uint64_t pages_only_in_twin = 0;
   std::optional<memory::PageTable> overwritten;
   void note_overwritten(uint64_t page);
-  std::vector<uint64_t> exit_sites;
-  std::vector<memory::Vma> scanned_texts;
+  ExitSites exit_sites;
+  bool told_no_exit_site = false;
 
   /// Throws CodedError(kUnknownSnapshot).
   Snapshot& at(SnapshotId id);

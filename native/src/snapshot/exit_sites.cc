@@ -1,24 +1,39 @@
 #include "snapshot/exit_sites.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <span>
+
+#include "util/error.h"
+#include "util/instruction_length.h"
+#include "util/unique_fd.h"
 
 namespace rollpoint::snapshot {
 
 namespace {
 
-// Between the load of the number and the instruction compilers leave a few register moves and padding.
-constexpr size_t kWindow = 24;
+// Between the load of the number and the instruction compilers leave register moves and padding, and the C library the
+// number for a second try: 32 bytes in glibc's _exit.
+constexpr size_t kWindow = 48;
 
-bool loads_exit_number(const uint8_t* begin, const uint8_t* end) {
-  // mov $60, %r32: b8+r, imm32
-  for (auto* p = begin; p + 5 <= end; ++p) {
+// By walking from the load, so that neither is a part of some other instruction: a breakpoint there would change it.
+bool loads_number(std::span<const uint8_t> before, uint32_t number) {
+  for (size_t from = 0; from + 5 <= before.size(); ++from) {
     uint32_t value;
-    memcpy(&value, p + 1, sizeof value);
-    if ((*p & 0xf8) == 0xb8 && value == SYS_exit) return true;
+    memcpy(&value, &before[from + 1], sizeof value);
+    if ((before[from] & 0xf8) != 0xb8 || value != number) continue;  // mov $number, %r32: b8+r, imm32
+    size_t at = from;
+    while (at < before.size()) {
+      const size_t length = util::instruction_length(before.subspan(at));
+      if (!length) break;
+      at += length;
+    }
+    if (at == before.size()) return true;
   }
   return false;
 }
@@ -30,31 +45,83 @@ bool is_c_library(const memory::Vma& vma) {
   return name.starts_with("libc.") || name.starts_with("libc-") || name.starts_with("libpthread") || name.starts_with("ld-musl");
 }
 
+std::vector<uint64_t> join(const std::vector<uint64_t>& a, const std::vector<uint64_t>& b) {
+  std::vector<uint64_t> result = a;
+  result.insert(result.end(), b.begin(), b.end());
+  return result;
+}
+
 }  // namespace
 
-std::vector<uint64_t> find_exit_sites(tracee::Process& process, const std::vector<memory::Vma>& maps) {
-  std::vector<const memory::Vma*> texts;
-  for (auto& vma : maps)
-    if ((vma.prot & PROT_EXEC) && is_c_library(vma)) texts.push_back(&vma);
-  if (texts.empty()) {
-    const std::string executable = process.executable();  // linked statically
-    for (auto& vma : maps)
-      if ((vma.prot & PROT_EXEC) && vma.path == executable) texts.push_back(&vma);
-  }
-  std::vector<uint64_t> sites;
+// `from_file`: through /proc/PID/exe, since reading long text through the process would make it resident there.
+ExitSites::Sites ExitSites::search(tracee::Process& process, const std::vector<const memory::Vma*>& texts, bool from_file) {
+  Sites sites;
   std::vector<uint8_t> code;
+  util::UniqueFd file;
+  if (from_file) file = util::UniqueFd(open(("/proc/" + std::to_string(process.pid()) + "/exe").c_str(), O_RDONLY | O_CLOEXEC));
   for (auto* vma : texts) {
     code.resize(vma->bytes());
-    code.resize(process.memory().read(vma->start, code.data(), code.size()));
-    auto from = code.begin();
-    while ((from = std::search(from, code.end(), arch::kSyscallInstruction.begin(), arch::kSyscallInstruction.end())) != code.end()) {
-      const auto* at = &*from;
-      const auto* first = code.data() + std::max<ptrdiff_t>(0, from - code.begin() - static_cast<ptrdiff_t>(kWindow));
-      if (loads_exit_number(first, at)) sites.push_back(vma->start + static_cast<uint64_t>(from - code.begin()));
-      from += arch::kSyscallLength;
+    const ssize_t got = file ? pread(file.get(), code.data(), code.size(), static_cast<off_t>(vma->offset))
+                             : static_cast<ssize_t>(process.memory().read(vma->start, code.data(), code.size()));
+    code.resize(got < 0 ? 0 : static_cast<size_t>(got));
+    const uint8_t* const begin = code.data();
+    const uint8_t* const end = begin + code.size();
+    for (const uint8_t* from = begin; from < end;) {
+      auto* hit = static_cast<const uint8_t*>(memmem(from, static_cast<size_t>(end - from), arch::kSyscallInstruction.data(), arch::kSyscallLength));
+      if (!hit) break;
+      from = hit + arch::kSyscallLength;
+      const std::span before(std::max(begin, hit - std::min<ptrdiff_t>(hit - begin, kWindow)), hit);
+      const bool thread = loads_number(before, SYS_exit), program = loads_number(before, SYS_exit_group);
+      if (!thread && !program) continue;
+      const uint64_t address = vma->start + static_cast<uint64_t>(hit - begin);
+      std::array<uint8_t, arch::kSyscallLength> now{};
+      // Relocated, unpacked or patched since it was loaded.
+      if (process.memory().read(address, now.data(), now.size()) != now.size() || now != arch::kSyscallInstruction) continue;
+      if (thread) sites.thread.push_back(address);
+      if (program) sites.program.push_back(address);
     }
   }
   return sites;
 }
+
+void ExitSites::read_executable(tracee::Process& process, const std::vector<memory::Vma>& maps) {
+  const std::string path = process.executable();
+  std::vector<memory::Vma> found;
+  for (auto& vma : maps)
+    if ((vma.prot & PROT_EXEC) && vma.path == path) found.push_back(vma);
+  if (found == executable_texts_) return;
+  std::vector<const memory::Vma*> texts;
+  for (auto& vma : found) texts.push_back(&vma);
+  executable_ = search(process, texts, true);
+  executable_texts_ = std::move(found);
+}
+
+void ExitSites::prepare(tracee::Process& process) {
+  if (!executable_texts_.empty()) return;
+  try {
+    read_executable(process, memory::read_maps(process.pid()));
+  } catch (const util::SysError&) {
+    // It has ended meanwhile, or may not be looked at now: `refresh` says so to whoever waits.
+  }
+}
+
+void ExitSites::refresh(tracee::Process& process, const std::vector<memory::Vma>& maps) {
+  std::vector<memory::Vma> texts;
+  for (auto& vma : maps)
+    if ((vma.prot & PROT_EXEC) && vma.is_file()) texts.push_back(vma);
+  if (texts == texts_) return;
+  std::vector<const memory::Vma*> library;
+  for (auto& vma : texts)
+    if (is_c_library(vma)) library.push_back(&vma);
+  library_ = search(process, library, false);
+  has_library_ = !library.empty();
+  texts_ = std::move(texts);
+  read_executable(process, maps);
+}
+
+std::vector<uint64_t> ExitSites::of_threads() const { return has_library_ ? library_.thread : executable_.thread; }
+
+// With a C library, the last thread too ends by its SYS_exit_group.
+std::vector<uint64_t> ExitSites::of_program() const { return join(library_.program, join(executable_.program, executable_.thread)); }
 
 }  // namespace rollpoint::snapshot

@@ -1,4 +1,4 @@
-// Ends of threads and of the process: at the exit system call, and once gone.
+// Ends of threads and of the program: before the last system call, and once gone.
 #include "supervisor/run_control.h"
 
 #include <sys/ptrace.h>
@@ -16,29 +16,63 @@ using tracee::Tracee;
 
 // True when the thread was dealt with here.
 bool RunControl::at_exit_site(Tracee& tracee) {
-  auto r = tracee.registers();
-  if (r.rax != SYS_exit) {
+  const auto& r = tracee.registers();
+  if (r.rax != SYS_exit && r.rax != SYS_exit_group) {
     breakpoints_.lift(process_, r.rip);
     breakpoints_.drop_hidden(r.rip);
     return false;
   }
-  if (callbacks_.park_at_exit(tracee)) return true;
-  tracee.exit_site = r.rip;
+  if (ends_program(tracee)) {
+    if (callbacks_.hold_at_exit()) {
+      tracee.told_exit = r.rip;
+      report({.reason = StopReason::kExit, .tid = tracee.tid(), .executable = {}, .code = exit_code(tracee)});
+      return true;
+    }
+  } else if (callbacks_.park_at_exit(tracee)) {
+    return true;
+  }
+  leave_for_good(tracee);
+  return true;
+}
+
+// The thread stands at an exit site, as in the two below.
+bool RunControl::ends_program(Tracee& tracee) {
+  const uint64_t number = tracee.registers().rax;
+  if (number != SYS_exit) return number == SYS_exit_group;
+  for (auto& [tid, other] : process_.tracees())
+    if (other.get() != &tracee && !other->parked() && !other->moved_exit) return false;
+  return true;
+}
+
+int RunControl::exit_code(Tracee& tracee) {
+  auto* leader = process_.find(process_.pid());
+  auto& last = tracee.registers().rax == SYS_exit && leader && leader->parked() ? *leader : tracee;
+  return static_cast<int>(last.registers().rdi & 0xff);
+}
+
+// Past the hidden breakpoint, by another system call instruction.
+void RunControl::leave_for_good(Tracee& tracee) {
+  auto r = tracee.registers();
+  tracee.moved_exit = r;
+  if (r.rax == SYS_exit && ends_program(tracee)) {
+    // Parked threads would keep the program alive.
+    r.rdi = static_cast<uint64_t>(exit_code(tracee));
+    if (process_.visible_threads() < process_.tracees().size()) r.rax = SYS_exit_group;
+  }
   r.rip = tracee::RemoteSyscalls::spare_syscall(process_);
   tracee.set_registers(r);
   tracee.resume(PTRACE_CONT, 0);
-  return true;
 }
 
 // A stop that came before the moved exit was made: back to where the thread came from, since by the time it goes on a
 // snapshot may want it.
 void RunControl::undo_moved_exit(Tracee& tracee) {
-  const uint64_t site = std::exchange(tracee.exit_site, 0);
-  if (!site || !process_.scratch) return;
-  auto r = tracee.registers();
-  if (r.rip != tracee::RemoteSyscalls::spare_syscall(process_) || r.rax != SYS_exit) return;
-  r.rip = site;
-  tracee.set_registers(r);
+  const auto before = std::exchange(tracee.moved_exit, std::nullopt);
+  if (!before || !process_.scratch) return;
+  const auto r = tracee.registers();
+  if (r.rip != tracee::RemoteSyscalls::spare_syscall(process_) || (r.rax != SYS_exit && r.rax != SYS_exit_group)) return;
+  tracee.set_registers(*before);
+  if (ends_program(tracee)) tracee.told_exit = before->rip;
 }
 
 void RunControl::handle_gone(pid_t tid, int status) {

@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <utility>
+
 #include "supervisor/stop_facts.h"
 #include "util/error.h"
 
@@ -36,7 +38,7 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
     // Nothing runs this time: what was to be delivered waits for the next.
     for (auto& [tid, other] : process_.tracees())
       if (other->mode != RunMode::kHold) other->owed_signal = other->resume_signal;
-    callbacks_.stopped(stop);
+    tell(stop);
     return;
   }
   running_ = true;
@@ -51,7 +53,18 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
       tracee->pass_signal = signal;
       signal = 0;
     }
-    go_on(*tracee, signal);
+    const uint64_t told = std::exchange(tracee->told_exit, 0);
+    if (!signal && told == tracee->pc() && breakpoints_.hidden_at(told) && ends_program(*tracee)) leave_for_good(*tracee);
+    else go_on(*tracee, signal);
+  }
+}
+
+void RunControl::forget_pending(pid_t tid) {
+  pending_.clear();
+  for (auto& [other, tracee] : process_.tracees()) {
+    tracee->owed_signal = tracee->pass_signal = 0;
+    tracee->moved_exit.reset();
+    tracee->told_exit = other == tid ? tracee->pc() : 0;
   }
 }
 
@@ -132,6 +145,11 @@ void RunControl::report(const Stop& stop) {
   if (ended_) return;
   running_ = false;
   breakpoints_.withdraw(process_);
+  tell(stop);
+}
+
+void RunControl::tell(Stop stop) {
+  stop.fatal = stop.reason == StopReason::kSignal && is_fatal(process_, stop.signal);
   callbacks_.stopped(stop);
 }
 

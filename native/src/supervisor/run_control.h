@@ -15,7 +15,7 @@
 
 namespace rollpoint::supervisor {
 
-enum class StopReason { kSignal, kBreakpoint, kHardwareBreakpoint, kWatchpoint, kStep, kInterrupt, kExec };
+enum class StopReason { kSignal, kBreakpoint, kHardwareBreakpoint, kWatchpoint, kStep, kInterrupt, kExec, kExit };
 
 struct Stop {
   StopReason reason = StopReason::kSignal;
@@ -24,6 +24,8 @@ struct Stop {
   uint64_t address = 0;                           // kWatchpoint
   BreakpointKind access = BreakpointKind::kWrite; // kWatchpoint
   std::string executable;                         // kExec
+  int code = 0;                                   // kExit: the exit code that the program is about to end with
+  bool fatal = false;                             // kSignal: delivered, it ends the program
 };
 
 struct End {
@@ -46,6 +48,8 @@ class RunControl {
     std::function<void()> exec_done;  // before `stopped`: the old address space is gone
     /// Thread stands at its exit system call. True: it was parked and stays.
     std::function<bool(tracee::Tracee&)> park_at_exit;
+    /// The program is about to end by itself. True: that is to be told as a stop (`kExit`) first.
+    std::function<bool()> hold_at_exit;
   };
 
   RunControl(tracee::Process& process, Callbacks callbacks) : process_(process), callbacks_(std::move(callbacks)) {}
@@ -60,11 +64,9 @@ class RunControl {
   void interrupt();
   /// What the waiter brought.
   void handle(pid_t tid, int status);
-  /// Forgets stops that were not yet told (after a rollback they belong to another present).
-  void forget_pending() {
-    pending_.clear();
-    for (auto& [tid, tracee] : process_.tracees()) tracee->owed_signal = tracee->pass_signal = 0;
-  }
+  /// After a rollback: stops that were not yet told belong to another present. `tid`: the thread that the snapshot was
+  /// taken at; where it stands at the end of the program, the user has been told of that.
+  void forget_pending(pid_t tid);
   /// Lets go of every thread, with nothing of ours left in memory or debug registers.
   void detach();
   /// A task born of a remote clone: its exits and stops are none of run control's business.
@@ -79,9 +81,13 @@ class RunControl {
   void handle_exec(tracee::Tracee& tracee);
   void handle_gone(pid_t tid, int status);
   bool at_exit_site(tracee::Tracee& tracee);
+  bool ends_program(tracee::Tracee& tracee);
+  int exit_code(tracee::Tracee& tracee);
+  void leave_for_good(tracee::Tracee& tracee);
   void undo_moved_exit(tracee::Tracee& tracee);
   void go_on(tracee::Tracee& tracee, int signal = 0);
   void report(const Stop& stop);
+  void tell(Stop stop);
   void stop_all();
   void absorb(tracee::Tracee& tracee, int status);
   std::optional<Stop> classify_trap(tracee::Tracee& tracee);

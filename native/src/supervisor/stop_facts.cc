@@ -57,4 +57,17 @@ bool was_sent_by_us(const Tracee& tracee, int signal) {
   return tracee.pass_signal == signal && (signal != SIGTRAP || (tracee.siginfo() && tracee.siginfo()->si_code == SI_TKILL));
 }
 
+// A fault that was ignored or blocked has had its action reset by then (kernel/signal.c, force_sig_info_to_task).
+bool is_fatal(const tracee::Process& process, int signal) {
+  switch (signal) {
+    case SIGCHLD: case SIGCONT: case SIGURG: case SIGWINCH: case SIGSTOP: case SIGTSTP: case SIGTTIN: case SIGTTOU: return false;
+    default: break;
+  }
+  const auto names = [&](const char* field) {
+    const auto text = process.status_field(field);
+    return !text.empty() && (std::stoull(text, nullptr, 16) >> (signal - 1) & 1);
+  };
+  return !names("SigCgt") && !names("SigIgn");
+}
+
 }  // namespace rollpoint::supervisor

@@ -3,7 +3,7 @@
 
 #include <sys/types.h>
 
-#include "tracee/tracee.h"
+#include "tracee/process.h"
 
 namespace rollpoint::supervisor {
 
@@ -16,5 +16,7 @@ bool is_breakpoint_code(const tracee::Tracee& tracee);
 /// A breakpoint or step that the thread has met already, behind an interrupt.
 bool has_pending_trap(pid_t tid);
 bool was_sent_by_us(const tracee::Tracee& tracee, int signal);
+/// Whether a signal that stands before its delivery ends the program.
+bool is_fatal(const tracee::Process& process, int signal);
 
 }  // namespace rollpoint::supervisor

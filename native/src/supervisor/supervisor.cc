@@ -94,7 +94,8 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
                            if (auto ids = engine_->abandon(); !ids.empty())
                              emit({pid, SnapshotsLost{std::move(ids), "The program replaced itself by another one (exec); the snapshots before that are gone."}});
                          },
-                     .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); }});
+                     .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); },
+                     .hold_at_exit = [this] { return hold_at_exit_ && engine_->has_snapshots(); }});
 }
 
 void Supervisor::end_of(const End& end) {
@@ -174,7 +175,7 @@ std::vector<ThreadInfo> Supervisor::threads() {
 
 void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   stopped_process();
-  control_->breakpoints().set_hidden(engine_->exit_sites());
+  control_->breakpoints().set_hidden(engine_->exit_sites(hold_at_exit_));
   engine_->note_resume();
   control_->resume(actions);
 }
@@ -227,7 +228,7 @@ void Supervisor::prepare_later() {
 
 snapshot::RollbackResult Supervisor::rollback(snapshot::SnapshotId id) {
   auto result = engine().rollback(id);
-  control_->forget_pending();
+  control_->forget_pending(result.tid);
   return result;
 }
 

@@ -53,6 +53,8 @@ class Supervisor {
   std::vector<ThreadInfo> threads();
   void resume(const std::vector<ResumeAction>& actions);
   void interrupt();
+  /// Whether a program that ends by itself is stopped before it does, while there are snapshots. At first it is not.
+  void hold_at_exit(bool on) { hold_at_exit_ = on; }
 
   /// Throws CodedError(kNoProcess) when nothing is being debugged.
   tracee::Process& process();
@@ -81,6 +83,7 @@ class Supervisor {
   std::deque<std::function<void()>> queue_;
   bool quit_ = false;  // under mutex_
 
+  bool hold_at_exit_ = false;
   std::unique_ptr<tracee::Process> process_;
   std::unique_ptr<RunControl> control_;
   std::unique_ptr<snapshot::Engine> engine_;

@@ -29,8 +29,9 @@ std::optional<Stop> RunControl::classify_trap(Tracee& tracee) {
     }
   }
   const bool stepping = tracee.mode == RunMode::kStep || tracee.mode == RunMode::kRange;
-  // Stepped into a handler: the kernel reports the set-up of its frame with the signal's number as the code.
-  if (stepping && (code == TRAP_TRACE || code == SIGTRAP || code == TRAP_BRANCH || code == TRAP_HWBKPT)) {
+  // Stepped into a handler: the kernel reports the set-up of its frame with the signal's number as the code. Over a system
+  // call it gives the code of a breakpoint (arch/x86/kernel/ptrace.c, user_single_step_report).
+  if (stepping && (code == TRAP_TRACE || code == TRAP_BRKPT || code == SIGTRAP || code == TRAP_BRANCH || code == TRAP_HWBKPT)) {
     const uint64_t pc = tracee.pc();
     if (tracee.mode == RunMode::kRange && pc >= tracee.range_start && pc < tracee.range_end) return std::nullopt;
     stop.reason = StopReason::kStep;

@@ -78,7 +78,8 @@ class Tracee {
   int resume_signal = 0;
   int pass_signal = 0;  // sent by us: its stop is not told
   int owed_signal = 0;  // to be delivered by the next resume that lets the thread run
-  uint64_t exit_site = 0;  // its exit was moved away from here, past a hidden breakpoint
+  std::optional<arch::GeneralRegisters> moved_exit;  // before its exit was moved away, past a hidden breakpoint
+  uint64_t told_exit = 0;  // the debugger knows that it ends the program from here: the next resume lets it
   bool is_new = false;
   bool in_vfork = false;
   bool interrupt_sent = false;
