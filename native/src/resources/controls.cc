@@ -1,6 +1,7 @@
 #include "resources/controls.h"
 
 #include <fcntl.h>
+#include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -40,17 +41,14 @@ RemoteCall speculation(uint64_t value) {
   return {SYS_prctl, {PR_SET_SPECULATION_CTRL, Which, value & ~uint64_t{PR_SPEC_PRCTL}}};
 }
 
-const std::array<Switch, 16> kSwitches{{
+const std::array<Switch, 13> kSwitches{{
+    {"secure bits", false, {SYS_prctl, {PR_GET_SECUREBITS}}, simple<PR_SET_SECUREBITS>},
     {"dumpable flag", false, {SYS_prctl, {PR_GET_DUMPABLE}}, simple<PR_SET_DUMPABLE>},
     {"keep-capabilities flag", false, {SYS_prctl, {PR_GET_KEEPCAPS}}, simple<PR_SET_KEEPCAPS>},
     {"child subreaper flag", true, {SYS_prctl, {PR_GET_CHILD_SUBREAPER}}, simple<PR_SET_CHILD_SUBREAPER>},
-    {"signal at the parent's death", true, {SYS_prctl, {PR_GET_PDEATHSIG}}, simple<PR_SET_PDEATHSIG>},
     // Linux 6.18 adds flags to the one bit.
     {"transparent huge pages switch", false, {SYS_prctl, {PR_GET_THP_DISABLE}}, [](uint64_t value) -> RemoteCall { return {SYS_prctl, {PR_SET_THP_DISABLE, value & 1, value & ~uint64_t{1}}}; }},
-    {"timer slack", false, {SYS_prctl, {PR_GET_TIMERSLACK}}, simple<PR_SET_TIMERSLACK>},
-    {"time stamp counter switch", true, {SYS_prctl, {PR_GET_TSC}}, simple<PR_SET_TSC>},
     {"machine check policy", false, {SYS_prctl, {PR_MCE_KILL_GET}}, [](uint64_t value) -> RemoteCall { return {SYS_prctl, {PR_MCE_KILL, PR_MCE_KILL_SET, value}}; }},
-    {"secure bits", false, {SYS_prctl, {PR_GET_SECUREBITS}}, simple<PR_SET_SECUREBITS>},
     {"I/O flusher flag", false, {SYS_prctl, {kGetIoFlusher}}, simple<kSetIoFlusher>},
     {"memory merging", false, {SYS_prctl, {kGetMemoryMerge}}, simple<kSetMemoryMerge>},
     {"protection against memory that is writable and executable", false, {SYS_prctl, {kGetMdwe}}, simple<kSetMdwe>},
@@ -90,6 +88,8 @@ Controls read_controls(RemoteSyscalls& remote, pid_t pid) {
   calls.push_back({SYS_waitid, {P_ALL, 0, 0, WEXITED | WNOHANG | WNOWAIT}});
   remote.batch(calls);
   remote.get(values.data(), sizeof values);
+  // PR_SET_KEEPCAPS is one of the secure bits, and the only one that needs no privilege: it counts for itself.
+  if (calls[0].result > 0) calls[0].result &= ~int64_t{1 << SECURE_KEEP_CAPS};
   for (size_t i = 0; i < kSwitches.size(); ++i) controls.switches.push_back(calls[i].result < 0 || !kSwitches[i].by_pointer ? calls[i].result : values[i]);
   controls.has_children = calls.back().result != -ECHILD;
   controls.oom_score_adjust = read_line(pid, "oom_score_adj");
@@ -109,7 +109,7 @@ util::Warnings restore_controls(RemoteSyscalls& remote, pid_t pid, const Control
   }
   if (!calls.empty()) remote.batch(calls);
   for (size_t i = 0; i < calls.size(); ++i)
-    if (calls[i].result < 0) left.push_back({"process", std::string("The process's ") + names[i] + " has been changed for good since the snapshot."});
+    if (calls[i].result < 0) left.push_back({"process", std::string("The ") + names[i] + " of the process: it was changed since the snapshot and cannot be put back."});
   if (now.oom_score_adjust != wanted.oom_score_adjust && !write_line(pid, "oom_score_adj", wanted.oom_score_adjust))
     left.push_back({"process", "The process's oom_score_adj could not be put back to " + wanted.oom_score_adjust + "."});
   // Read as hexadecimal without a prefix (proc_pid_coredump_filter(5)).

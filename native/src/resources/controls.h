@@ -1,4 +1,4 @@
-// Switches of the process that have a getter and a setter: prctl(2), personality, and files of /proc/PID.
+// Switches of the process as a whole that have a getter and a setter: prctl(2), personality, and files of /proc/PID.
 // What can only be switched on is told where it cannot be switched off again.
 #pragma once
 

@@ -178,7 +178,8 @@ RollbackResult apply(EngineState& state, const Snapshot& target) {
   result.renamed = restore_thread_list(state, target);
   restore_layout(state.process, target.maps, target.program_break);
   result.warnings = resources::restore_process_state(state.process, target.state);
-  for (auto& [tid, saved] : target.threads) restore_kernel_state(state.process, state.process.at(tid), saved);
+  for (auto& [tid, saved] : target.threads)
+    for (auto& warning : restore_kernel_state(state.process, state.process.at(tid), saved)) result.warnings.push_back(std::move(warning));
   result.pages_written = restore_memory(state, target);
   restore_rseq_areas(state, target);
   // From here on no thread runs: a remote call would change memory again.

@@ -65,16 +65,28 @@ SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* bef
   saved.rseq = tracee.rseq();
   saved.name = thread_name(process, tracee.tid());
   sched_getaffinity(tracee.tid(), sizeof saved.affinity, &saved.affinity);
+  saved.scheduling = resources::read_scheduling(tracee.tid());
   if (before && memcmp(&before->registers, &saved.registers, sizeof saved.registers) == 0) {
     saved.clear_child_tid = before->clear_child_tid;
     saved.alternate_stack = before->alternate_stack;
+    saved.timer_slack = before->timer_slack;
+    saved.parent_death_signal = before->parent_death_signal;
+    saved.time_stamps = before->time_stamps;
     return saved;
   }
   RemoteSyscalls remote(process, tracee);
-  RemoteCall calls[] = {{SYS_prctl, {kGetTidAddress, remote.buffer()}}, {SYS_sigaltstack, {0, remote.buffer() + 64}}};
+  RemoteCall calls[] = {{SYS_prctl, {kGetTidAddress, remote.buffer()}}, {SYS_sigaltstack, {0, remote.buffer() + 64}},
+                        {SYS_prctl, {PR_GET_TIMERSLACK}}, {SYS_prctl, {PR_GET_PDEATHSIG, remote.buffer() + 8}}, {SYS_prctl, {PR_GET_TSC, remote.buffer() + 12}}};
+  const int none[2] = {};
+  remote.put(none, sizeof none, 8);
   remote.batch(calls);
   if (calls[0].result == 0) remote.get(&saved.clear_child_tid, sizeof saved.clear_child_tid);
   if (calls[1].result == 0) remote.get(&saved.alternate_stack, sizeof saved.alternate_stack, 64);
+  if (calls[2].result >= 0) saved.timer_slack = static_cast<uint64_t>(calls[2].result);
+  int switches[2];
+  remote.get(switches, sizeof switches, 8);
+  saved.parent_death_signal = switches[0];
+  saved.time_stamps = switches[1];
   return saved;
 }
 
@@ -83,7 +95,7 @@ util::Range page_range(const tracee::RseqConfiguration& rseq) {
   return {rseq.pointer & ~kMask, (rseq.pointer + rseq.size + kMask) & ~kMask};
 }
 
-void restore_kernel_state(Process& process, Tracee& tracee, const SavedThread& saved) {
+util::Warnings restore_kernel_state(Process& process, Tracee& tracee, const SavedThread& saved) {
   RemoteSyscalls remote(process, tracee);
   // Off any alternate stack first: sigaltstack refuses while the stack pointer lies on it.
   auto aside = saved.registers;
@@ -92,7 +104,10 @@ void restore_kernel_state(Process& process, Tracee& tracee, const SavedThread& s
   remote.put(&saved.alternate_stack, sizeof saved.alternate_stack, 64);
   RemoteCall calls[] = {{SYS_sigaltstack, {remote.buffer() + 64, remote.buffer() + 128}},
                         {SYS_set_robust_list, {saved.robust_list, saved.robust_list_size}},
-                        {SYS_set_tid_address, {saved.clear_child_tid}}};
+                        {SYS_set_tid_address, {saved.clear_child_tid}},
+                        {SYS_prctl, {PR_SET_TIMERSLACK, saved.timer_slack}},
+                        {SYS_prctl, {PR_SET_PDEATHSIG, static_cast<uint64_t>(saved.parent_death_signal)}},
+                        {SYS_prctl, {PR_SET_TSC, static_cast<uint64_t>(saved.time_stamps)}}};
   remote.batch(calls);
   restore_rseq(remote, tracee, saved.rseq.value_or(tracee::RseqConfiguration{}));
   // /proc/PID/comm can be written by the process's own threads only.
@@ -100,6 +115,7 @@ void restore_kernel_state(Process& process, Tracee& tracee, const SavedThread& s
   cpu_set_t affinity;
   if (sched_getaffinity(tracee.tid(), sizeof affinity, &affinity) == 0 && !CPU_EQUAL(&affinity, &saved.affinity))
     sched_setaffinity(tracee.tid(), sizeof saved.affinity, &saved.affinity);
+  return resources::restore_scheduling(tracee.tid(), saved.scheduling);
 }
 
 void restore_registers(Tracee& tracee, const SavedThread& saved) {
@@ -117,6 +133,7 @@ std::vector<std::string> compare_thread(Tracee& tracee, const SavedThread& saved
   if (memcmp(&now, &saved.registers, sizeof now) != 0) result.push_back("registers");
   if (tracee.xstate() != saved.xstate) result.push_back("xstate");
   if (tracee.signal_mask() != saved.signal_mask) result.push_back("signalMask");
+  if (!resources::same_scheduling(tracee.tid(), saved.scheduling)) result.push_back("scheduling");
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "resources/scheduling.h"
 #include "tracee/process.h"
 #include "util/range_set.h"
 
@@ -26,6 +27,9 @@ struct SavedThread {
   stack_t alternate_stack{};
   std::string name;  // as in /proc/PID/task/TID/comm
   cpu_set_t affinity{};
+  resources::Scheduling scheduling;
+  uint64_t timer_slack = 0;  // ns
+  int parent_death_signal = 0, time_stamps = 0;  // prctl(2): PR_GET_PDEATHSIG, PR_GET_TSC
 };
 
 /// The pages that hold a thread's rseq area.
@@ -33,8 +37,8 @@ util::Range page_range(const tracee::RseqConfiguration& rseq);
 
 /// `before`: the same thread in the parent snapshot; where it has not run since, remote calls are spared.
 SavedThread save_thread(tracee::Process& process, tracee::Tracee& tracee, const SavedThread* before);
-/// What only the kernel keeps of a thread, by remote calls of its own.
-void restore_kernel_state(tracee::Process& process, tracee::Tracee& tracee, const SavedThread& saved);
+/// What only the kernel keeps of a thread, by remote calls of its own. What could not be put back.
+util::Warnings restore_kernel_state(tracee::Process& process, tracee::Tracee& tracee, const SavedThread& saved);
 /// Registers and mask; the last step. The thread stands in a signal-delivery or interrupt stop.
 void restore_registers(tracee::Tracee& tracee, const SavedThread& saved);
 /// What differs between the live thread and `saved`; empty when nothing does.
