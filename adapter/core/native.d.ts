@@ -173,6 +173,11 @@ export interface Difference {
 export interface SupervisorOptions {
   /** Default: the best that the kernel has. Naming one that the kernel lacks throws. */
   tracker?: TrackerKind;
+  /**
+   * `include` (default): processes that the debuggee starts are traced, stopped with it, captured and rolled back with it,
+   * and killed with it. `ignore`: they are let go at birth and stay as they are.
+   */
+  children?: 'include' | 'ignore';
 }
 
 /** One debuggee under ptrace. Ends its thread with `dispose`; a debuggee that still lives is killed (launched) or detached (attached). */

@@ -71,10 +71,11 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
     const std::string name = options.Get("tracker").ToString().Utf8Value();
     if (name == "softDirty") tracker = snapshot::TrackerKind::kSoftDirty;
     else if (name == "compare") tracker = snapshot::TrackerKind::kCompare;
+    const bool keep_children = options.Get("children").ToString().Utf8Value() != "ignore";
     on_event_ = Napi::Persistent(info[1].As<Napi::Function>());
     to_js_thread_ = Napi::ThreadSafeFunction::New(info.Env(), info[1].As<Napi::Function>(), "rollpoint", 0, 1);
     auto to_js_thread = to_js_thread_;
-    supervisor_ = std::make_unique<Supervisor>(tracker, [to_js_thread](Event event) mutable {
+    supervisor_ = std::make_unique<Supervisor>(tracker, keep_children, [to_js_thread](Event event) mutable {
       auto* carried = new Event(std::move(event));
       auto deliver = [](Napi::Env env, Napi::Function callback, Event* value) {
         std::unique_ptr<Event> owned(value);
@@ -234,7 +235,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
     auto data = info[1].As<Napi::Uint8Array>();
     std::vector<uint8_t> bytes(data.Data(), data.Data() + data.ByteLength());
     return run(info.Env(), [s = supervisor_.get(), address, bytes] {
-      s->engine().note_write();
+      s->note_write();
       if (s->stopped_process().memory().write(address, bytes.data(), bytes.size()) != bytes.size()) throw util::SysError("write memory", EFAULT);
       return nothing();
     });
@@ -337,14 +338,14 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   Napi::Value delete_snapshot(const Napi::CallbackInfo& info) {
     const auto id = info[0].ToNumber().Uint32Value();
     return run(info.Env(), [s = supervisor_.get(), id] {
-      s->engine().remove(id);
+      s->snapshots().remove(id);
       return nothing();
     });
   }
 
   Napi::Value stats(const Napi::CallbackInfo& info) {
     return run(info.Env(), [s = supervisor_.get()]() -> ToJs {
-      return [stats = s->engine().stats()](Napi::Env env) {
+      return [stats = s->snapshots().stats()](Napi::Env env) {
         auto object = Napi::Object::New(env);
         object.Set("snapshots", static_cast<double>(stats.snapshots));
         object.Set("pages", static_cast<double>(stats.pages));
@@ -359,7 +360,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   Napi::Value verify(const Napi::CallbackInfo& info) {
     const auto id = info[0].ToNumber().Uint32Value();
     return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
-      return [differences = s->engine().verify(id)](Napi::Env env) {
+      return [differences = s->snapshots().verify(id)](Napi::Env env) {
         auto array = Napi::Array::New(env);
         for (auto& difference : differences) {
           auto object = Napi::Object::New(env);

@@ -121,7 +121,7 @@ void capture_later(EngineState& state, Snapshot& snapshot) {
 }
 
 // What this version does not hold, so that nobody relies on it.
-void warn(EngineState& state, Snapshot& snapshot) {
+void warn(EngineState& state, Snapshot& snapshot, bool children_are_held) {
   auto tell = [&](const char* kind, std::string message) {
     snapshot.warnings.push_back({kind, std::move(message)});
     snapshot.exact = false;
@@ -130,6 +130,7 @@ void warn(EngineState& state, Snapshot& snapshot) {
     if (!vma.shared || !vma.writable() || vma.is_shared_anonymous()) continue;
     tell("sharedMapping", "The shared mapping of " + vma.path + " is rolled back for everybody who maps it.");
   }
+  if (children_are_held) return;
   const auto& process = state.process;
   const std::string base = "/proc/" + std::to_string(process.pid());
   for (auto& [tid, thread] : snapshot.threads) {
@@ -209,7 +210,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   state.exit_sites.refresh(process, snapshot->maps);
   if (!snapshot->exact) snapshot->warnings.push_back({"memory", "Some pages could not be read."});
   if (!snapshot->warnings.empty()) snapshot->exact = false;
-  warn(state, *snapshot);
+  warn(state, *snapshot, options.children_are_held);
   CaptureResult result;
   result.id = snapshot->id = state.next_id++;
   result.parent = snapshot->parent;

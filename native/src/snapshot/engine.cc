@@ -5,6 +5,8 @@
 
 #include "snapshot/capture.h"
 #include "snapshot/engine_state.h"
+#include "snapshot/layout.h"
+#include "snapshot/rename.h"
 #include "snapshot/rollback.h"
 #include "tracee/remote_syscalls.h"
 
@@ -15,8 +17,10 @@ constexpr size_t kReservePages = 4096;  // 16 MiB: a capture of 1 % of 1 GiB fit
 constexpr size_t kReserveNodes = 8192;
 }
 
-Engine::Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks)
-    : state_(std::make_unique<EngineState>(process, tracker, std::move(hooks))) {}
+Engine::Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks, bool window)
+    : state_(std::make_unique<EngineState>(process, tracker, std::move(hooks))) {
+  state_->with_window = window;
+}
 
 Engine::~Engine() = default;
 
@@ -24,7 +28,25 @@ CaptureResult Engine::capture(const CaptureOptions& options) { return snapshot::
 
 RollbackResult Engine::rollback(SnapshotId id) {
   settle(*state_);
-  return snapshot::rollback(*state_, id);
+  if (!state_->new_body) return snapshot::rollback(*state_, id);
+  // All that is there is compared with the snapshot; from then on, what is written counts again.
+  auto result = snapshot::rollback(*state_, id);
+  state_->new_body = false;
+  state_->make_tracker();
+  state_->tracker->arm(tracked_maps(state_->process));
+  return result;
+}
+
+void Engine::require_feasible(SnapshotId id) { check_feasible(*state_, state_->at(id)); }
+
+void Engine::take_new_body(pid_t former) {
+  state_->new_body = true;
+  state_->moved = true;
+  state_->carried.clear();
+  state_->pagemap = std::make_unique<memory::Pagemap>(state_->process.pid());
+  state_->background_pagemap = std::make_unique<memory::Pagemap>(state_->process.pid());
+  state_->tracker = make_compare_tracker();
+  rename_thread(*state_, former, state_->process.pid());
 }
 
 void Engine::remove(SnapshotId id) {
@@ -59,6 +81,7 @@ void Engine::note_write() { note_resume(); }
 
 void Engine::prepare() {
   settle(*state_);
+  if (!state_->with_window) return;
   state_->store.reserve(kReservePages);
   state_->pool.reserve(kReserveNodes);
   state_->chunk_buffer(0);

@@ -25,13 +25,19 @@ class Engine {
     std::function<void(std::vector<SnapshotId>, std::string)> lost;
   };
 
-  Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks);
+  /// `window`: for a process that the user waits for; costs 4 MiB.
+  Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks, bool window = true);
   ~Engine();
 
   /// All threads stopped. Throws CodedError (kUnsupported: seccomp, a vfork under way) or SysError.
   CaptureResult capture(const CaptureOptions& options);
   /// All threads stopped. Throws RollbackError.
   RollbackResult rollback(SnapshotId id);
+  /// Throws RollbackError for what can be known to stand in the way; changes nothing.
+  void require_feasible(SnapshotId id);
+  /// The process object stands for another body: a new process, a copy of a relative of the one that was captured, whose
+  /// memory may be anything. `former`: the id of the one before. To be followed by a rollback.
+  void take_new_body(pid_t former);
   void remove(SnapshotId id);
   std::vector<Difference> verify(SnapshotId id);
   Stats stats() const;

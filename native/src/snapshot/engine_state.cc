@@ -104,9 +104,13 @@ void EngineState::content(const memory::PageTable& table, std::span<const uint64
 void EngineState::begin() {
   pagemap = std::make_unique<memory::Pagemap>(process.pid());
   background_pagemap = std::make_unique<memory::Pagemap>(process.pid());
-  if (!window_memory.local) window_memory = tracee::WindowMemory::make();
+  if (with_window && !window_memory.local) window_memory = tracee::WindowMemory::make();
   twin = Twin::freeze(process, std::move(window_memory));
   hooks.task_born(twin->pid());
+  make_tracker();
+}
+
+void EngineState::make_tracker() {
   if (tracker_kind == TrackerKind::kSoftDirty)
     throw util::CodedError(util::kUnsupported, "Tracking by soft-dirty bits is not built into this version.");
   tracker.reset();

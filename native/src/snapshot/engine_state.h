@@ -51,6 +51,7 @@ class EngineState {
   std::unique_ptr<DirtyTracker> tracker;
   std::unique_ptr<Twin> twin;
   tracee::WindowMemory window_memory;  // for the next twin
+  bool with_window = true;
   /// Pages of the twin that the debuggee has overwritten since, as far as captures have seen: kept by it alone.
   uint64_t pages_only_in_twin = 0;
   std::optional<memory::PageTable> overwritten;
@@ -80,6 +81,9 @@ class EngineState {
   static constexpr size_t kChunk = 1024;
   /// Twin and tracker for a first snapshot; the tracker falls back where the kernel refuses.
   void begin();
+  void make_tracker();
+  /// The process is a new one, of which nothing is known yet.
+  bool new_body = false;
   /// The first snapshot, while its write tracking is not armed and `held` not known: see `settle`.
   std::optional<SnapshotId> unsettled;
   /// How long the last `settle` took, µs.

@@ -31,18 +31,6 @@ bool may_choose_tids(const tracee::Process& process) {
   return (bits >> kSysAdmin & 1) || (bits >> kCheckpointRestore & 1);
 }
 
-// Everything that can be known to stand in the way, before anything is changed.
-void check_feasible(EngineState& state, const Snapshot& target) {
-  auto refuse = [](std::string message) { throw RollbackError(std::move(message), true); };
-  for (auto& [tid, tracee] : state.process.tracees())
-    if (tracee->in_vfork) refuse("Thread " + std::to_string(tid) + " waits for a child process that has borrowed its memory (vfork). Try again in a moment.");
-  for (auto& [tid, thread] : target.threads)
-    if (!state.process.find(tid) && (tid == state.process.pid() || !may_choose_tids(state.process)))
-      refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
-  if (auto reasons = obstacles(tracked_maps(state.process), target.maps); !reasons.empty()) refuse(reasons.front());
-  if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
-}
-
 std::vector<RenamedThread> restore_thread_list(EngineState& state, const Snapshot& target) {
   std::vector<RenamedThread> renamed;
   std::vector<pid_t> extra, missing;
@@ -194,6 +182,17 @@ RollbackResult apply(EngineState& state, const Snapshot& target) {
 }
 
 }  // namespace
+
+void check_feasible(EngineState& state, const Snapshot& target) {
+  auto refuse = [](std::string message) { throw RollbackError(std::move(message), true); };
+  for (auto& [tid, tracee] : state.process.tracees())
+    if (tracee->in_vfork) refuse("Thread " + std::to_string(tid) + " waits for a child process that has borrowed its memory (vfork). Try again in a moment.");
+  for (auto& [tid, thread] : target.threads)
+    if (!state.process.find(tid) && (tid == state.process.pid() || !may_choose_tids(state.process)))
+      refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
+  if (auto reasons = obstacles(tracked_maps(state.process), target.maps); !reasons.empty()) refuse(reasons.front());
+  if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
+}
 
 RollbackResult rollback(EngineState& state, SnapshotId id) {
   const auto begin = std::chrono::steady_clock::now();

@@ -5,6 +5,9 @@
 
 namespace rollpoint::snapshot {
 
+/// Everything that can be known to stand in the way, before anything is changed. Throws RollbackError.
+void check_feasible(EngineState& state, const Snapshot& target);
+
 /// Throws RollbackError.
 RollbackResult rollback(EngineState& state, SnapshotId id);
 

@@ -1,5 +1,6 @@
 #include "snapshot/twin.h"
 
+#include <linux/close_range.h>
 #include <sched.h>
 #include <sys/ptrace.h>
 #include <signal.h>
@@ -24,7 +25,29 @@ std::unique_ptr<Twin> Twin::freeze(tracee::Process& process, tracee::WindowMemor
   auto window = tracee::open_window(process, std::move(window_memory));
   const pid_t pid = remote.clone(SYS_clone, flags);
   if (window) tracee::unmap(process, *window);
-  return std::unique_ptr<Twin>(new Twin(process, pid, std::move(window)));
+  auto twin = std::unique_ptr<Twin>(new Twin(process, pid, std::move(window)));
+  if (!process.launched()) twin->leave_descriptors();
+  return twin;
+}
+
+// Where the process may end before the session does: what it held open must be closed then.
+void Twin::leave_descriptors() {
+  arch::GeneralRegisters r;
+  if (ptrace(PTRACE_GETREGS, pid_, nullptr, &r) < 0) return;
+  r.rip = code_ + arch::kSyscallLoopSpare;
+  r.rax = SYS_close_range;
+  r.rdi = 0;
+  r.rsi = ~0U;
+  r.rdx = CLOSE_RANGE_UNSHARE;
+  r.orig_rax = static_cast<uint64_t>(-1);
+  r.eflags &= ~uint64_t{0x500};
+  if (ptrace(PTRACE_SETREGS, pid_, nullptr, &r) < 0) return;
+  for (;;) {
+    if (ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr) < 0) return;
+    const int status = process_.waiter().wait_for(pid_);
+    if (!WIFSTOPPED(status)) ended_ = true;
+    if (!WIFSTOPPED(status) || (status >> 16 == 0 && WSTOPSIG(status) == SIGTRAP)) return;
+  }
 }
 
 Twin::~Twin() { end(nullptr); }
@@ -47,11 +70,11 @@ void Twin::read_pages(std::span<const uint64_t> page_numbers, std::byte* out, ut
 
 // False when the twin cannot: no window, or a page that it may not read itself (PROT_NONE).
 bool Twin::copy_through_window(std::span<const uint64_t> page_numbers, std::byte* out) {
-  if (!window_ || !process_.scratch) return false;
+  if (!window_) return false;
   for (size_t i = 0; i < page_numbers.size(); ++i) window_->list()[i] = memory::page_address(page_numbers[i]);
   arch::GeneralRegisters r;
   if (ptrace(PTRACE_GETREGS, pid_, nullptr, &r) < 0) return false;
-  r.rip = process_.scratch->code + arch::kCopyLoopOffset;
+  r.rip = code_ + arch::kCopyLoopOffset;
   r.rbx = window_->remote_list();
   r.r12 = page_numbers.size();
   r.rdi = window_->remote_data();

@@ -30,13 +30,15 @@ class Twin {
 
  private:
   Twin(tracee::Process& process, pid_t pid, std::unique_ptr<tracee::Window> window)
-      : process_(process), pid_(pid), child_of_debuggee_(!process.launched()), window_(std::move(window)), memory_(pid, memory::RemoteMemory::Access::kMemFile), beside_(pid, memory::RemoteMemory::Access::kMemFile) {}
+      : process_(process), pid_(pid), code_(process.scratch->code), child_of_debuggee_(!process.launched()), window_(std::move(window)), memory_(pid, memory::RemoteMemory::Access::kMemFile), beside_(pid, memory::RemoteMemory::Access::kMemFile) {}
 
+  void leave_descriptors();
   bool copy_through_window(std::span<const uint64_t> page_numbers, std::byte* out);
   void read_from_outside(std::span<const uint64_t> page_numbers, std::byte* out, util::Background& background);
 
   tracee::Process& process_;
   pid_t pid_;
+  uint64_t code_;  // our page in it, where the debuggee had it at the clone
   bool child_of_debuggee_;
   bool ended_ = false;
   std::unique_ptr<tracee::Window> window_;

@@ -19,6 +19,8 @@ using util::Warning;
 struct CaptureOptions {
   pid_t tid = 0;  // current thread, remembered
   bool rewind_files = true;
+  /// Child processes are somebody else's to capture: they are no reason for a warning.
+  bool children_are_held = false;
 };
 
 struct CaptureResult {

@@ -21,9 +21,10 @@ void RunControl::stop_all() {
   };
   for (auto& [tid, tracee] : process_.tracees())
     if (!tracee->stopped() && !tracee->in_vfork && !tracee->is_new && !tracee->interrupt_sent) tracee->interrupt();
+  kin_.halt();
   while (!ended_) {
     const size_t left = outstanding();
-    if (!left) break;
+    if (!left && !kin_.outstanding()) break;
     std::optional<tracee::WaitStatus> status;
     auto* leader = process_.find(process_.pid());
     if (left == 1 && leader && !leader->stopped() && process_.tracees().size() > 1) {
@@ -31,7 +32,7 @@ void RunControl::stop_all() {
       status = process_.waiter().poll();
       if (!status && is_zombie(process_.pid())) {
         process_.remove(process_.pid());
-          break;
+        continue;
       }
       if (!status) {
         timespec pause{0, 50'000};
@@ -42,10 +43,7 @@ void RunControl::stop_all() {
       status = process_.waiter().wait();
       if (!status) continue;
     }
-    if (auto* tracee = process_.find(status->tid); tracee && WIFSTOPPED(status->status) && !ignored_.contains(status->tid))
-      absorb(*tracee, status->status);
-    else
-      handle(status->tid, status->status);
+    kin_.handle(status->tid, status->status);
   }
   stopping_ = false;
 }

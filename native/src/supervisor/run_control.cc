@@ -42,6 +42,7 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
     return;
   }
   running_ = true;
+  kin_.go_on();
   breakpoints_.insert(process_);
   for (auto& [tid, tracee] : process_.tracees()) {
     if (tracee->state() != ThreadState::kStopped || tracee->mode == RunMode::kHold) continue;
@@ -76,43 +77,18 @@ void RunControl::go_on(Tracee& tracee, int signal) {
 
 void RunControl::handle(pid_t tid, int status) {
   const bool gone = WIFEXITED(status) || WIFSIGNALED(status);
-  if (ignored_.contains(tid)) {
-    if (gone) ignored_.erase(tid);
-    return;
-  }
-  if (gone && tid == process_.pid()) {
-    if (!ended_) handle_gone(tid, status);
-    return;
-  }
   auto* tracee = process_.find(tid);
-  if (!tracee) {
-    if (gone) {
-      early_.erase(tid);
-      awaited_.erase(tid);
-    } else if (auto it = awaited_.find(tid); it != awaited_.end()) {
-      const bool shares = it->second;
-      awaited_.erase(it);
-      early_[tid] = status;
-      release_child(tid, shares);
-    } else if (is_thread_of(process_.pid(), tid)) {
-      early_[tid] = status;
-      adopt_thread(tid);
-    } else {
-      early_[tid] = status;  // a child whose parent has not reported it yet
-    }
-    return;
-  }
   if (gone) {
-    handle_gone(tid, status);
-    return;
-  }
-  if (!running_) {
+    if ((tracee || tid == process_.pid()) && !ended_) handle_gone(tid, status);
+  } else if (!tracee) {
+    adopt_thread(tid, status);
+  } else if (!running_ || stopping_) {
     absorb(*tracee, status);
-    return;
+  } else {
+    tracee->note_stop(status);
+    undo_moved_exit(*tracee);
+    handle_stop(*tracee, status);
   }
-  tracee->note_stop(status);
-  undo_moved_exit(*tracee);
-  handle_stop(*tracee, status);
 }
 
 void RunControl::handle_stop(Tracee& tracee, int status) {
@@ -161,7 +137,7 @@ void RunControl::interrupt() {
   for (auto& [other, tracee] : process_.tracees())
     if (tracee->state() == ThreadState::kStopped && (!tid || other == process_.pid())) tid = other;
   interrupt_wanted_ = tid == 0;
-  if (interrupt_wanted_) return;
+  if (interrupt_wanted_) return kin_.go_on();
   running_ = false;
   breakpoints_.withdraw(process_);
   callbacks_.stopped({.reason = StopReason::kInterrupt, .tid = tid, .executable = {}});

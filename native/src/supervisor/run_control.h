@@ -6,11 +6,11 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "supervisor/breakpoints.h"
+#include "supervisor/kin.h"
 #include "tracee/process.h"
 
 namespace rollpoint::supervisor {
@@ -52,7 +52,7 @@ class RunControl {
     std::function<bool()> hold_at_exit;
   };
 
-  RunControl(tracee::Process& process, Callbacks callbacks) : process_(process), callbacks_(std::move(callbacks)) {}
+  RunControl(tracee::Process& process, Kin& kin, Callbacks callbacks) : process_(process), kin_(kin), callbacks_(std::move(callbacks)) {}
 
   Breakpoints& breakpoints() { return breakpoints_; }
   bool running() const { return running_; }
@@ -62,21 +62,18 @@ class RunControl {
   /// Stops a running debuggee and reports it; nothing when it is stopped. Where no thread can stop, since each waits for a
   /// child that has borrowed its memory (vfork), that happens once one is back.
   void interrupt();
-  /// What the waiter brought.
+  /// A status of a thread of this process, or of one that turns out to be.
   void handle(pid_t tid, int status);
   /// After a rollback: stops that were not yet told belong to another present. `tid`: the thread that the snapshot was
   /// taken at; where it stands at the end of the program, the user has been told of that.
   void forget_pending(pid_t tid);
   /// Lets go of every thread, with nothing of ours left in memory or debug registers.
   void detach();
-  /// A task born of a remote clone: its exits and stops are none of run control's business.
-  void ignore_task(pid_t tid) { ignored_.insert(tid); }
 
  private:
   void handle_stop(tracee::Tracee& tracee, int status);
   void handle_new_task(pid_t parent, int event);
-  void adopt_thread(pid_t tid);
-  void release_child(pid_t child, bool shares_memory);
+  void adopt_thread(pid_t tid, std::optional<int> first_stop);
   void handle_trap(tracee::Tracee& tracee);
   void handle_exec(tracee::Tracee& tracee);
   void handle_gone(pid_t tid, int status);
@@ -93,14 +90,12 @@ class RunControl {
   std::optional<Stop> classify_trap(tracee::Tracee& tracee);
 
   tracee::Process& process_;
+  Kin& kin_;
   Callbacks callbacks_;
   Breakpoints breakpoints_;
   bool running_ = false, ended_ = false, stopping_ = false;
   bool interrupt_wanted_ = false;
   std::map<pid_t, Stop> pending_;       // stops of other threads, told at the next resume
-  std::map<pid_t, int> early_;          // a task's first stop that came before its parent's event
-  std::map<pid_t, bool> awaited_;       // the other way round: child → shares memory
-  std::set<pid_t> ignored_;
 };
 
 }  // namespace rollpoint::supervisor

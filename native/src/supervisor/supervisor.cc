@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "util/error.h"
@@ -22,8 +23,8 @@ void spare_libuv_the_stops() {
 
 }  // namespace
 
-Supervisor::Supervisor(snapshot::TrackerKind tracker, std::function<void(Event)> sink)
-    : tracker_(tracker), sink_(std::move(sink)), thread_([this] { run(); }) {}
+Supervisor::Supervisor(snapshot::TrackerKind tracker, bool keep_children, std::function<void(Event)> sink)
+    : tracker_(tracker), keep_children_(keep_children), sink_(std::move(sink)), thread_([this] { run(); }) {}
 
 Supervisor::~Supervisor() {
   {
@@ -62,7 +63,7 @@ void Supervisor::run() {
     auto status = waiter_.wait();
     if (!status || !control_) continue;
     try {
-      control_->handle(status->tid, status->status);
+      family_->handle(status->tid, status->status);
     } catch (const std::exception& error) {
       emit({process_ ? process_->pid() : 0, LogLine{std::string("While handling a stop: ") + error.what()}});
     }
@@ -80,22 +81,26 @@ void Supervisor::run() {
 void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
   process_ = std::move(process);
   const pid_t pid = process_->pid();
+  family_ = std::make_unique<Family>(*process_, keep_children_);
   engine_ = std::make_unique<snapshot::Engine>(
       *process_, tracker_,
-      snapshot::Engine::Hooks{.task_born = [this](pid_t tid) { control_->ignore_task(tid); },
+      snapshot::Engine::Hooks{.task_born = [this](pid_t tid) { family_->ignore_task(tid); },
                               .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); },
                               .lost = [this, pid](std::vector<snapshot::SnapshotId> ids, std::string why) { emit({pid, SnapshotsLost{std::move(ids), std::move(why)}}); }});
+  tree_ = std::make_unique<Tree>(*family_, *engine_, tracker_, [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); });
   control_ = std::make_unique<RunControl>(
-      *process_, RunControl::Callbacks{
+      *process_, *family_, RunControl::Callbacks{
                      .stopped = [this, pid](const Stop& stop) { emit({pid, stop}); },
                      .ended = [this](const End& end) { end_of(end); },
                      .exec_done =
                          [this, pid] {
+                           tree_->abandon();
                            if (auto ids = engine_->abandon(); !ids.empty())
                              emit({pid, SnapshotsLost{std::move(ids), "The program replaced itself by another one (exec); the snapshots before that are gone."}});
                          },
                      .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); },
                      .hold_at_exit = [this] { return hold_at_exit_ && engine_->has_snapshots(); }});
+  family_->follow(*control_);
 }
 
 void Supervisor::end_of(const End& end) {
@@ -104,9 +109,13 @@ void Supervisor::end_of(const End& end) {
   emit({pid, end});
 }
 
+// What the debuggee leaves behind lives on, as it would without us.
 void Supervisor::release() {
+  family_->release_all();
+  tree_.reset();
   control_.reset();
   engine_.reset();
+  family_.reset();
   process_.reset();
 }
 
@@ -131,7 +140,7 @@ void Supervisor::detach() {
   if (control_->running()) {
     control_->interrupt();
     while (control_->running()) {
-      if (auto status = waiter_.wait()) control_->handle(status->tid, status->status);
+      if (auto status = waiter_.wait()) family_->handle(status->tid, status->status);
     }
     if (control_->ended()) {
       release();
@@ -148,8 +157,9 @@ void Supervisor::kill() {
   ::kill(pid, SIGKILL);
   while (control_ && !control_->ended()) {
     auto status = waiter_.wait();
-    if (status) control_->handle(status->tid, status->status);
+    if (status) family_->handle(status->tid, status->status);
   }
+  family_->kill_all();
   release();
 }
 
@@ -176,7 +186,7 @@ std::vector<ThreadInfo> Supervisor::threads() {
 void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   stopped_process();
   control_->breakpoints().set_hidden(engine_->exit_sites(hold_at_exit_));
-  engine_->note_resume();
+  tree_->note_resume();
   control_->resume(actions);
 }
 
@@ -208,13 +218,35 @@ Breakpoints& Supervisor::breakpoints() {
   return control_->breakpoints();
 }
 
-snapshot::Engine& Supervisor::engine() {
+Tree& Supervisor::snapshots() {
   stopped_process();
-  return *engine_;
+  return *tree_;
+}
+
+void Supervisor::note_write() {
+  stopped_process();
+  engine_->note_write();
+}
+
+// A child that has borrowed memory runs on while all others stand; mostly it has its own after a moment.
+void Supervisor::await_vforks() {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  auto lent = [this] {
+    for (auto& [tid, tracee] : process_->tracees())
+      if (tracee->in_vfork || !tracee->stopped()) return true;
+    return family_->lends_memory();
+  };
+  while (control_ && !control_->ended() && lent() && std::chrono::steady_clock::now() < end) {
+    if (auto status = waiter_.poll()) family_->handle(status->tid, status->status);
+    else std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  if (control_->ended()) release();
 }
 
 snapshot::CaptureResult Supervisor::capture(const snapshot::CaptureOptions& options) {
-  auto result = engine().capture(options);
+  stopped_process();
+  await_vforks();
+  auto result = snapshots().capture(options);
   prepare_later();
   return result;
 }
@@ -222,12 +254,14 @@ snapshot::CaptureResult Supervisor::capture(const snapshot::CaptureOptions& opti
 // Not in the pause: whatever waits in the queue goes first.
 void Supervisor::prepare_later() {
   post([this] {
-    if (engine_) engine_->prepare();
+    if (tree_) tree_->prepare();
   });
 }
 
 snapshot::RollbackResult Supervisor::rollback(snapshot::SnapshotId id) {
-  auto result = engine().rollback(id);
+  stopped_process();
+  await_vforks();
+  auto result = snapshots().rollback(id);
   control_->forget_pending(result.tid);
   return result;
 }

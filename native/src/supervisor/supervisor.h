@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "snapshot/engine.h"
+#include "supervisor/family.h"
 #include "supervisor/launch.h"
 #include "supervisor/run_control.h"
+#include "supervisor/tree.h"
 
 namespace rollpoint::supervisor {
 
@@ -38,8 +40,9 @@ struct ThreadInfo {
 
 class Supervisor {
  public:
-  Supervisor(snapshot::TrackerKind tracker, std::function<void(Event)> sink);
-  /// Kills a launched debuggee, detaches from an attached one, ends the thread.
+  /// `keep_children`: processes that the debuggee starts are stopped, captured and rolled back with it.
+  Supervisor(snapshot::TrackerKind tracker, bool keep_children, std::function<void(Event)> sink);
+  /// Kills a launched debuggee with all that it started, detaches from an attached one, ends the thread.
   ~Supervisor();
 
   /// From any thread; runs on the supervisor thread in the order posted.
@@ -62,7 +65,10 @@ class Supervisor {
   tracee::Process& stopped_process();
   tracee::Tracee& stopped_thread(pid_t tid);
   Breakpoints& breakpoints();
-  snapshot::Engine& engine();
+  /// Snapshots; throws as stopped_process().
+  Tree& snapshots();
+  /// The debugger is about to write memory.
+  void note_write();
   /// After a rollback: stops noted before it belong to another present.
   snapshot::RollbackResult rollback(snapshot::SnapshotId id);
   snapshot::CaptureResult capture(const snapshot::CaptureOptions& options);
@@ -73,10 +79,12 @@ class Supervisor {
   void adopt(std::unique_ptr<tracee::Process> process);
   void end_of(const End& end);
   void prepare_later();
+  void await_vforks();
   void release();
   void emit(Event event) { sink_(std::move(event)); }
 
   snapshot::TrackerKind tracker_;
+  bool keep_children_;
   std::function<void(Event)> sink_;
   tracee::Waiter waiter_;
   std::mutex mutex_;
@@ -85,8 +93,10 @@ class Supervisor {
 
   bool hold_at_exit_ = false;
   std::unique_ptr<tracee::Process> process_;
+  std::unique_ptr<Family> family_;
   std::unique_ptr<RunControl> control_;
   std::unique_ptr<snapshot::Engine> engine_;
+  std::unique_ptr<Tree> tree_;
   std::thread thread_;
 };
 

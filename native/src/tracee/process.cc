@@ -69,6 +69,15 @@ std::string Process::status_field(const char* name) const {
   return {};
 }
 
+void Process::take_new_body(pid_t pid) {
+  tracees_.clear();
+  scratch.reset();
+  pid_ = pid;
+  nested_ = tracee::id_inside("/proc/" + std::to_string(pid)) != pid;
+  memory_ = memory::RemoteMemory(pid);
+  pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
+
 void Process::reset_after_exec(pid_t former_tid) {
   // The thread that called exec takes over the leader's id; all others are gone without a report.
   std::unique_ptr<Tracee> survivor = std::make_unique<Tracee>(pid_);

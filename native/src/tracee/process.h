@@ -61,6 +61,8 @@ class Process {
   std::string status_field(const char* name) const;
   /// After an exec: everything about the old image is forgotten.
   void reset_after_exec(pid_t former_tid);
+  /// Stands for another process from here on, one that has no thread yet.
+  void take_new_body(pid_t pid);
 
  private:
   pid_t pid_;

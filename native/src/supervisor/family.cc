@@ -1,0 +1,192 @@
+#include "supervisor/family.h"
+
+#include <linux/kcmp.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervisor/stop_facts.h"
+#include "util/error.h"
+
+namespace rollpoint::supervisor {
+
+using tracee::Process;
+
+Process* Family::process(pid_t pid) {
+  if (pid == root_.pid()) return &root_;
+  auto it = relatives_.find(pid);
+  return it == relatives_.end() ? nullptr : &it->second->process();
+}
+
+std::shared_ptr<Relative> Family::owner(pid_t tid) {
+  if (auto it = relatives_.find(tid); it != relatives_.end()) return it->second;
+  for (auto& [pid, relative] : relatives_)
+    if (relative->process().find(tid)) return relative;
+  return nullptr;
+}
+
+void Family::handle(pid_t tid, int status) {
+  const bool gone = WIFEXITED(status) || WIFSIGNALED(status);
+  if (ignored_.contains(tid)) {
+    if (gone) ignored_.erase(tid);
+    return;
+  }
+  if (tid == root_.pid() || root_.find(tid)) return control_->handle(tid, status);
+  if (auto relative = owner(tid)) {
+    relative->handle(tid, status, halted_);
+    if (auto it = relatives_.find(relative->pid()); !relative->alive() && it != relatives_.end() && it->second == relative) relatives_.erase(it);
+    return;
+  }
+  if (gone) {
+    early_.erase(tid);
+    expected_.erase(tid);
+  } else if (auto it = expected_.find(tid); it != expected_.end()) {
+    const Expected expected = it->second;
+    expected_.erase(it);
+    welcome(tid, expected, status);
+  } else if (is_thread_of(root_.pid(), tid)) {
+    control_->handle(tid, status);
+  } else {
+    for (auto& [pid, relative] : relatives_)
+      if (is_thread_of(pid, tid)) return relative->adopt_thread(tid, status, halted_);
+    early_[tid] = status;  // a child whose parent has not reported it yet
+  }
+}
+
+std::optional<int> Family::take_first_stop(pid_t tid) {
+  auto node = early_.extract(tid);
+  return node ? std::optional(node.mapped()) : std::nullopt;
+}
+
+void Family::child_born(Process& parent, pid_t child, bool shares_memory) {
+  const Expected expected{parent.pid(), shares_memory};
+  if (auto status = take_first_stop(child)) welcome(child, expected, *status);
+  else expected_[child] = expected;
+}
+
+// It stands at its first stop.
+void Family::welcome(pid_t child, const Expected& expected, int status) {
+  Process* parent = process(expected.parent);
+  bool shares = expected.shares_memory;
+  // clone(CLONE_VM) without CLONE_THREAD or CLONE_VFORK: taking our bytes out would take them from its parent too, and
+  // its memory is no other than its parent's. It stays alone.
+  const bool for_good = !shares && parent && syscall(SYS_kcmp, parent->pid(), child, KCMP_VM, 0, 0) == 0;
+  if (!keep_ || for_good) return let_go(parent, child, shares || for_good);
+  try {
+    auto process = std::make_unique<Process>(child, false, root_.waiter());
+    if (parent == &root_ && !shares) control_->breakpoints().withdraw_from_copy(process->memory());
+    if (parent) process->scratch = parent->scratch;  // copied with the memory
+    auto relative = std::make_shared<Relative>(std::move(process), expected.parent, shares, calls());
+    relatives_[child] = relative;
+    relative->adopt_thread(child, status, halted_);
+  } catch (const util::SysError&) {
+    // It was killed before it ran; its end is nobody's business.
+    relatives_.erase(child);
+  }
+}
+
+void Family::let_go(Process* parent, pid_t child, bool shares_memory) {
+  if (parent == &root_ && !shares_memory) {
+    try {
+      memory::RemoteMemory copy(child);
+      control_->breakpoints().withdraw_from_copy(copy);
+    } catch (const util::SysError&) {
+      // It was killed before it ran.
+    }
+  }
+  ptrace(PTRACE_DETACH, child, nullptr, nullptr);
+}
+
+Relative::Calls Family::calls() {
+  return {.born =
+              [this](Relative& relative, pid_t parent_tid, int event) {
+                const pid_t child = event_message(parent_tid);
+                if (event == PTRACE_EVENT_CLONE && is_thread_of(relative.pid(), child)) relative.adopt_thread(child, take_first_stop(child), halted_);
+                else child_born(relative.process(), child, event == PTRACE_EVENT_VFORK);
+              },
+          .execed = [this](Relative& relative) { execed(relative); }};
+}
+
+// Another program from here on: what was captured of the one before stays with its own object.
+void Family::execed(Relative& before) {
+  const pid_t pid = before.pid();
+  const int status = before.process().at(pid).status();
+  auto process = std::make_unique<Process>(pid, false, root_.waiter());
+  auto after = std::make_shared<Relative>(std::move(process), before.parent(), false, calls());
+  before.process().tracees().clear();
+  relatives_[pid] = after;
+  auto& tracee = after->process().add(pid);
+  tracee.note_stop(status);
+  if (halted_) tracee.interrupt();
+  tracee.resume(PTRACE_CONT, 0);
+}
+
+bool Family::lends_memory() const {
+  for (auto& [pid, relative] : relatives_) {
+    if (relative->borrows_memory()) return true;
+    for (auto& [tid, tracee] : relative->process().tracees())
+      if (tracee->in_vfork || !tracee->stopped()) return true;
+  }
+  return false;
+}
+
+void Family::halt() {
+  halted_ = true;
+  for (auto& [pid, relative] : relatives_) relative->halt();
+}
+
+size_t Family::outstanding() {
+  size_t count = expected_.size();
+  for (auto& [pid, relative] : relatives_) count += relative->outstanding();
+  return count;
+}
+
+void Family::go_on() {
+  halted_ = false;
+  for (auto& [pid, relative] : relatives_) relative->go_on();
+}
+
+void Family::kill(Relative& relative) {
+  const pid_t pid = relative.pid();
+  ::kill(pid, SIGKILL);
+  std::vector<pid_t> others;
+  for (auto& [tid, tracee] : relative.process().tracees())
+    if (tid != pid) others.push_back(tid);
+  others.push_back(pid);
+  for (pid_t tid : others) {
+    try {
+      while (WIFSTOPPED(root_.waiter().wait_for(tid))) {
+        // A stop from before its end.
+      }
+    } catch (const util::SysError&) {
+      // Its end was taken before.
+    }
+  }
+  relative.process().tracees().clear();
+  relatives_.erase(pid);
+}
+
+void Family::kill_all() {
+  while (!relatives_.empty()) kill(*std::shared_ptr(relatives_.begin()->second));
+}
+
+void Family::release_all() {
+  for (auto& [pid, relative] : relatives_) relative->stop_borrowing();
+  halt();
+  while (outstanding()) {
+    if (auto status = root_.waiter().wait()) handle(status->tid, status->status);
+  }
+  for (auto& [pid, relative] : relatives_) {
+    try {
+      if (relative->engine) relative->engine->withdraw();
+    } catch (const std::exception&) {
+      // It is dying.
+    }
+    relative->detach();
+  }
+  relatives_.clear();
+}
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,70 @@
+// All processes of the session: the followed one and its descendants. Sorts out whose a task is, keeps the descendants
+// running and stopped with the followed one. Knows nothing of what a snapshot is.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "supervisor/kin.h"
+#include "supervisor/relative.h"
+#include "supervisor/run_control.h"
+
+namespace rollpoint::supervisor {
+
+class Family : public Kin {
+ public:
+  /// `keep`: descendants are traced; else they are let go at birth, clean of our bytes.
+  Family(tracee::Process& root, bool keep) : root_(root), keep_(keep) {}
+  /// Once, before the first status.
+  void follow(RunControl& control) { control_ = &control; }
+
+  bool keeps_children() const { return keep_; }
+  tracee::Process& root() { return root_; }
+  const std::map<pid_t, std::shared_ptr<Relative>>& relatives() const { return relatives_; }
+  /// Of a live process of the tree, the followed one included; nullptr where there is none.
+  tracee::Process* process(pid_t pid);
+  /// A task of ours that is nobody's (a twin): its exits and stops are no one's business.
+  void ignore_task(pid_t tid) { ignored_.insert(tid); }
+
+  /// Some descendant waits for a child that has borrowed its memory, or is such a child.
+  bool lends_memory() const;
+  /// It is there again, stopped.
+  void enroll(std::shared_ptr<Relative> relative) { relatives_[relative->pid()] = std::move(relative); }
+  /// SIGKILL, and its end is taken; its real parent has still to wait for it.
+  void kill(Relative& relative);
+  /// Whole: those that go on alone after the followed one has ended, or was let go.
+  void release_all();
+  void kill_all();
+
+  void handle(pid_t tid, int status) override;
+  void halt() override;
+  size_t outstanding() override;
+  void go_on() override;
+  void child_born(tracee::Process& parent, pid_t child, bool shares_memory) override;
+  std::optional<int> take_first_stop(pid_t tid) override;
+
+ private:
+  struct Expected {
+    pid_t parent;
+    bool shares_memory;
+  };
+  void welcome(pid_t child, const Expected& expected, int status);
+  void let_go(tracee::Process* parent, pid_t child, bool shares_memory);
+  Relative::Calls calls();
+  void execed(Relative& relative);
+  std::shared_ptr<Relative> owner(pid_t tid);
+
+  tracee::Process& root_;
+  bool keep_;
+  RunControl* control_ = nullptr;
+  bool halted_ = false;
+  std::map<pid_t, std::shared_ptr<Relative>> relatives_;
+  std::map<pid_t, int> early_;           // a task's first stop that came before its birth was told
+  std::map<pid_t, Expected> expected_;   // the other way round
+  std::set<pid_t> ignored_;
+};
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,104 @@
+#include "supervisor/relative.h"
+
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "supervisor/stop_facts.h"
+#include "util/error.h"
+
+namespace rollpoint::supervisor {
+
+using tracee::ThreadState;
+using tracee::Tracee;
+
+void Relative::handle(pid_t tid, int status, bool halted) {
+  if (WIFEXITED(status) || WIFSIGNALED(status)) {
+    process_->remove(tid);
+    // The leader reports last (ptrace(2)).
+    if (tid == pid()) process_->tracees().clear();
+    return;
+  }
+  auto* tracee = process_->find(tid);
+  if (!tracee) return adopt_thread(tid, status, halted);
+  tracee->note_stop(status);
+  handle_stop(*tracee, halted && !borrows_memory_);
+}
+
+void Relative::handle_stop(Tracee& tracee, bool halted) {
+  const int status = tracee.status(), event = status >> 16;
+  if (is_birth(event)) {
+    if (event == PTRACE_EVENT_VFORK) tracee.in_vfork = true;
+    calls_.born(*this, tracee.tid(), event);
+  }
+  if (event == PTRACE_EVENT_VFORK_DONE) tracee.in_vfork = false;
+  if (event == PTRACE_EVENT_EXEC) return calls_.execed(*this);
+  if (event == PTRACE_EVENT_STOP) job_stopped_ = WSTOPSIG(status) != SIGTRAP;
+  if (!halted) return run(tracee);
+  if (event != 0 && event != PTRACE_EVENT_STOP) {
+    // Inside a system call registers must not be changed; go on to its edge.
+    tracee.interrupt();
+    tracee.resume(PTRACE_CONT, 0);
+  }
+}
+
+void Relative::run(Tracee& tracee) {
+  const int status = tracee.status();
+  if (status >> 16 == PTRACE_EVENT_STOP && job_stopped_) {
+    // Listening: it stays stopped as it would without us, and SIGCONT or an interrupt is told.
+    tracee.resume(PTRACE_LISTEN, 0);
+    return;
+  }
+  tracee.resume(PTRACE_CONT, tracee.delivery_signal());
+}
+
+void Relative::adopt_thread(pid_t tid, std::optional<int> first_stop, bool halted) {
+  const bool known = process_->find(tid) != nullptr;
+  auto& tracee = process_->add(tid);
+  if (!first_stop) {
+    if (!known) tracee.is_new = true;
+    return;
+  }
+  tracee.note_stop(*first_stop);
+  if (!halted || borrows_memory_) run(tracee);
+}
+
+void Relative::halt() {
+  if (borrows_memory_) return;
+  for (auto& [tid, tracee] : process_->tracees())
+    if (!tracee->stopped() && !tracee->in_vfork && !tracee->is_new && !tracee->interrupt_sent) tracee->interrupt();
+}
+
+size_t Relative::outstanding() {
+  if (borrows_memory_) return 0;
+  size_t count = 0;
+  for (auto& [tid, tracee] : process_->tracees())
+    if (!tracee->stopped() && !tracee->in_vfork) ++count;
+  // A leader that has ended before the other threads never reports (ptrace(2), BUGS).
+  auto* leader = process_->find(pid());
+  if (count == 1 && leader && !leader->stopped() && process_->tracees().size() > 1 && is_zombie(pid())) {
+    process_->remove(pid());
+    return 0;
+  }
+  return count;
+}
+
+void Relative::go_on() {
+  for (auto& [tid, tracee] : process_->tracees()) {
+    if (tracee->state() != ThreadState::kStopped || tracee->in_vfork) continue;
+    if (job_stopped_ && tracee->delivery_signal() == 0) {
+      // Remote calls have led it out of the stop that can listen; the next one comes at once.
+      tracee->interrupt();
+      tracee->resume(PTRACE_CONT, 0);
+      continue;
+    }
+    run(*tracee);
+  }
+}
+
+void Relative::detach() {
+  for (auto& [tid, tracee] : process_->tracees()) tracee->resume(PTRACE_DETACH, tracee->delivery_signal());
+  process_->tracees().clear();
+}
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,62 @@
+// A process of the tree that nobody debugs: it runs free while the followed one runs, and stops with it. One object for
+// one program image: a process that execs goes on as another. Knows nothing of snapshots beyond owning their engine.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "snapshot/engine.h"
+#include "supervisor/kin.h"
+#include "tracee/process.h"
+
+namespace rollpoint::supervisor {
+
+class Relative {
+ public:
+  struct Calls {
+    std::function<void(Relative&, pid_t parent_tid, int event)> born;
+    std::function<void(Relative&)> execed;
+  };
+
+  Relative(std::unique_ptr<tracee::Process> process, pid_t parent, bool borrows_memory, Calls calls)
+      : process_(std::move(process)), parent_(parent), borrows_memory_(borrows_memory), calls_(std::move(calls)) {}
+
+  tracee::Process& process() { return *process_; }
+  pid_t pid() const { return process_->pid(); }
+  /// Its real parent, where that is of the tree.
+  pid_t parent() const { return parent_; }
+  void set_parent(pid_t pid) { parent_ = pid; }
+  /// Since a vfork: runs on while the others stand, since its parent stands until it is done.
+  bool borrows_memory() const { return borrows_memory_; }
+  /// It is to stop like any other.
+  void stop_borrowing() { borrows_memory_ = false; }
+  bool alive() const { return !process_->tracees().empty(); }
+  /// Stopped by a signal (job control), for whom it may concern.
+  bool job_stopped() const { return job_stopped_; }
+  void set_job_stopped(bool value) { job_stopped_ = value; }
+
+  /// A status of one of its threads, or of one that turns out to be.
+  void handle(pid_t tid, int status, bool halted);
+  void adopt_thread(pid_t tid, std::optional<int> first_stop, bool halted);
+  void halt();
+  size_t outstanding();
+  void go_on();
+  /// Stopped as a whole: nothing of ours is left in it.
+  void detach();
+
+  /// Made with its first snapshot.
+  std::unique_ptr<snapshot::Engine> engine;
+
+ private:
+  void run(tracee::Tracee& tracee);
+  void handle_stop(tracee::Tracee& tracee, bool halted);
+
+  std::unique_ptr<tracee::Process> process_;
+  pid_t parent_;
+  bool borrows_memory_;
+  bool job_stopped_ = false;
+  Calls calls_;
+};
+
+}  // namespace rollpoint::supervisor

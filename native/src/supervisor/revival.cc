@@ -1,0 +1,97 @@
+#include "supervisor/revival.h"
+
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "tracee/remote_syscalls.h"
+#include "util/error.h"
+
+namespace rollpoint::supervisor {
+
+using tracee::Process;
+using tracee::RemoteSyscalls;
+
+pid_t bear(Process& parent, const Birth& birth) {
+  RemoteSyscalls remote(parent);
+  clone_args arguments{};
+  if (birth.plain_signals) arguments.flags |= CLONE_CLEAR_SIGHAND;
+  arguments.exit_signal = static_cast<uint64_t>(birth.exit_signal);
+  auto clone = [&] { return remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments); };
+  if (birth.id_inside) {
+    arguments.set_tid = remote.put(&birth.id_inside, sizeof birth.id_inside, 512);
+    arguments.set_tid_size = 1;
+    try {
+      return clone();
+    } catch (const util::SysError& error) {
+      if (error.error() != EPERM && error.error() != EEXIST) throw;
+    }
+    arguments.set_tid = 0;
+    arguments.set_tid_size = 0;
+  }
+  return clone();
+}
+
+void end_as(Process& parent, pid_t child, int status) {
+  const rlimit none{0, 0};
+  prlimit(child, RLIMIT_CORE, &none, nullptr);
+  int signal = 0;
+  if (WIFSIGNALED(status)) {
+    signal = WTERMSIG(status);
+    uint64_t mask = 0;
+    ptrace(PTRACE_SETSIGMASK, child, sizeof mask, &mask);
+    if (signal == SIGKILL) kill(child, SIGKILL);
+    else syscall(SYS_tgkill, child, child, signal);
+  } else {
+    arch::GeneralRegisters r;
+    if (ptrace(PTRACE_GETREGS, child, nullptr, &r) < 0) throw util::SysError("PTRACE_GETREGS", errno);
+    r.rip = RemoteSyscalls::spare_syscall(parent);
+    r.rax = SYS_exit_group;
+    r.rdi = static_cast<uint64_t>(WEXITSTATUS(status));
+    r.orig_rax = static_cast<uint64_t>(-1);
+    if (ptrace(PTRACE_SETREGS, child, nullptr, &r) < 0) throw util::SysError("PTRACE_SETREGS", errno);
+  }
+  for (int deliver = 0;;) {
+    ptrace(PTRACE_CONT, child, nullptr, reinterpret_cast<void*>(static_cast<long>(deliver)));
+    const int now = parent.waiter().wait_for(child);
+    if (WIFEXITED(now) || WIFSIGNALED(now)) return;
+    deliver = now >> 16 == 0 && signal && WSTOPSIG(now) == signal ? signal : 0;
+  }
+}
+
+void stop_job(Process& process, Process* parent, bool told) {
+  const pid_t pid = process.pid();
+  syscall(SYS_tgkill, pid, pid, SIGSTOP);
+  for (int deliver = 0;;) {
+    if (ptrace(PTRACE_CONT, pid, nullptr, reinterpret_cast<void*>(static_cast<long>(deliver))) < 0) throw util::SysError("ptrace resume", errno);
+    const int status = process.waiter().wait_for(pid);
+    if (!WIFSTOPPED(status)) throw util::CodedError(util::kProcessGone, "It ended while Rollpoint worked on it.");
+    process.at(pid).note_stop(status);
+    if (status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP) break;
+    deliver = status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP ? SIGSTOP : 0;
+  }
+  if (parent && told) RemoteSyscalls(*parent).call(SYS_wait4, static_cast<uint64_t>(process.id_inside(pid)), 0, WNOHANG | WUNTRACED, 0);
+}
+
+void continue_job(Process& process, Process* parent) {
+  kill(process.pid(), SIGCONT);
+  if (parent) RemoteSyscalls(*parent).call(SYS_wait4, static_cast<uint64_t>(process.id_inside(process.pid())), 0, WNOHANG | WCONTINUED, 0);
+}
+
+bool has_waited_for_stop(Process& parent, pid_t id_inside) {
+  RemoteSyscalls remote(parent);
+  siginfo_t info{};
+  const auto at = remote.put(&info, sizeof info);
+  if (remote.call(SYS_waitid, P_PID, static_cast<uint64_t>(id_inside), at, WSTOPPED | WNOHANG | WNOWAIT, 0) < 0) return false;
+  remote.get(&info, sizeof info);
+  return info.si_pid == 0;
+}
+
+void reap(Process& parent, pid_t id_inside) {
+  RemoteSyscalls(parent).call(SYS_wait4, static_cast<uint64_t>(id_inside), 0, WNOHANG | __WALL, 0);
+}
+
+}  // namespace rollpoint::supervisor

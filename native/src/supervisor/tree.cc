@@ -1,0 +1,316 @@
+#include "supervisor/tree.h"
+
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <set>
+
+#include "snapshot/rollback_error.h"
+#include "supervisor/revival.h"
+#include "tracee/remote_syscalls.h"
+#include "util/error.h"
+
+namespace rollpoint::supervisor {
+
+using snapshot::CaptureResult;
+using snapshot::RollbackResult;
+using snapshot::SnapshotId;
+using tracee::RemoteSyscalls;
+
+namespace {
+
+std::string name_of(pid_t pid) {
+  std::string name;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
+  return "Child process " + std::to_string(pid) + (name.empty() ? "" : " (" + name + ")");
+}
+
+double since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+std::vector<std::shared_ptr<Relative>> Tree::parents_first() const {
+  std::vector<std::shared_ptr<Relative>> result;
+  std::set<pid_t> placed;
+  auto left = family_.relatives();
+  for (bool more = true; more && !left.empty();) {
+    more = false;
+    for (auto it = left.begin(); it != left.end();) {
+      // One whose parent is of the tree waits for that; an orphan stands alone.
+      const auto stat = read_process_stat(it->first);
+      if (stat && left.contains(stat->parent) && !placed.contains(stat->parent)) {
+        ++it;
+        continue;
+      }
+      placed.insert(it->first);
+      result.push_back(it->second);
+      it = left.erase(it);
+      more = true;
+    }
+  }
+  return result;
+}
+
+std::vector<Zombie> Tree::zombies() {
+  std::vector<Zombie> result;
+  std::vector<pid_t> parents{family_.root().pid()};
+  for (auto& [pid, relative] : family_.relatives()) parents.push_back(pid);
+  for (pid_t parent : parents) {
+    for (pid_t child : children_of(parent)) {
+      if (family_.process(child)) continue;
+      const auto stat = read_process_stat(child);
+      if (stat && stat->state == 'Z' && stat->exit_signal) result.push_back({child, tracee::id_inside("/proc/" + std::to_string(child)), *stat});
+    }
+  }
+  return result;
+}
+
+Member Tree::capture_member(const std::shared_ptr<Relative>& relative, const snapshot::CaptureOptions& options, CaptureResult& result) {
+  const pid_t pid = relative->pid();
+  Member member;
+  member.relative = relative;
+  member.id_inside = relative->process().id_inside(pid);
+  member.job_stopped = relative->job_stopped();
+  if (auto stat = read_process_stat(pid)) member.stat = *stat;
+  if (!family_.process(member.stat.parent)) member.stat.parent = 0;
+  relative->set_parent(member.stat.parent);
+  if (auto* parent = family_.process(member.stat.parent); parent && member.job_stopped) member.stop_was_told = has_waited_for_stop(*parent, member.id_inside);
+  if (!relative->engine) {
+    relative->engine = std::make_unique<snapshot::Engine>(
+        relative->process(), tracker_,
+        snapshot::Engine::Hooks{.task_born = [this](pid_t tid) { family_.ignore_task(tid); },
+                                .log = log_,
+                                .lost = [this, pid](std::vector<SnapshotId>, std::string why) { log_(name_of(pid) + ": " + why); }},
+        false);
+  }
+  auto own = options;
+  own.tid = pid;
+  own.children_are_held = true;
+  const auto captured = relative->engine->capture(own);
+  member.id = captured.id;
+  result.bytes += captured.bytes;
+  result.pages += captured.pages;
+  result.exact = result.exact && captured.exact;
+  for (auto& warning : captured.warnings) result.warnings.push_back({warning.kind, name_of(pid) + ": " + warning.message});
+  return member;
+}
+
+CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
+  auto own = options;
+  own.children_are_held = family_.keeps_children();
+  auto result = root_.capture(own);
+  if (!family_.keeps_children()) return result;
+  const auto begin = std::chrono::steady_clock::now();
+  TreeSnapshot tree;
+  auto tell = [&](std::string message) {
+    result.exact = false;
+    result.warnings.push_back({"children", std::move(message)});
+  };
+  for (auto& relative : parents_first()) {
+    if (relative->borrows_memory()) {
+      tell(name_of(relative->pid()) + " has borrowed its parent's memory (vfork) and is not held.");
+      continue;
+    }
+    try {
+      tree.members.push_back(capture_member(relative, options, result));
+    } catch (const std::exception& error) {
+      tell(name_of(relative->pid()) + " could not be captured and stays as it is: " + error.what());
+    }
+  }
+  tree.zombies = zombies();
+  result.pause_micros += since(begin);
+  snapshots_.insert_or_assign(result.id, std::move(tree));
+  return result;
+}
+
+// What the snapshot lacks goes, seen by nobody.
+void Tree::end_surplus(const TreeSnapshot& wanted) {
+  std::set<pid_t> keep;
+  for (auto& member : wanted.members) keep.insert(member.relative->pid());
+  std::vector<std::shared_ptr<Relative>> surplus;
+  for (auto& [pid, relative] : family_.relatives()) {
+    const bool is_wanted = std::any_of(wanted.members.begin(), wanted.members.end(), [&](auto& member) { return member.relative == relative; });
+    if (!is_wanted) surplus.push_back(relative);
+  }
+  for (auto& relative : surplus) family_.kill(*relative);
+  for (auto& zombie : zombies()) {
+    const bool is_wanted = std::any_of(wanted.zombies.begin(), wanted.zombies.end(), [&](auto& other) { return other.pid == zombie.pid; });
+    auto* parent = family_.process(zombie.stat.parent);
+    if (!is_wanted && parent) reap(*parent, zombie.id_inside);
+  }
+}
+
+void Tree::bring_back(const TreeSnapshot& wanted, RollbackResult& result) {
+  auto tell = [&](std::string message) { result.warnings.push_back({"children", std::move(message)}); };
+  for (auto& member : wanted.members) {
+    auto& relative = *member.relative;
+    if (relative.alive()) continue;
+    const pid_t former = relative.pid();
+    auto* parent = family_.process(relative.parent());
+    if (!parent) {
+      tell("Child process " + std::to_string(former) + " has ended since and does not come back: its parent is not part of the program.");
+      continue;
+    }
+    try {
+      const pid_t born = bear(*parent, {.id_inside = member.id_inside, .exit_signal = member.stat.exit_signal});
+      auto& process = relative.process();
+      process.take_new_body(born);
+      process.scratch = parent->scratch;
+      process.add(born).note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
+      relative.set_job_stopped(false);
+      relative.engine->take_new_body(former);
+      family_.enroll(member.relative);
+      for (auto& [id, other] : snapshots_)
+        for (auto& entry : other.members)
+          if (entry.relative->parent() == former) entry.relative->set_parent(born);
+      if (process.id_inside(born) != member.id_inside)
+        tell("Child process " + std::to_string(former) + " had ended since; it is there again, but its number is " + std::to_string(process.id_inside(born)) + " now, which the program does not know. \"pidNamespace\" in the launch configuration keeps numbers.");
+    } catch (const std::exception& error) {
+      tell("Child process " + std::to_string(former) + " has ended since and does not come back: " + error.what());
+    }
+  }
+  const auto there = zombies();
+  for (auto& zombie : wanted.zombies) {
+    if (std::any_of(there.begin(), there.end(), [&](auto& other) { return other.pid == zombie.pid; })) continue;
+    auto* parent = family_.process(zombie.stat.parent);
+    if (!parent) continue;
+    try {
+      const pid_t born = bear(*parent, {.id_inside = zombie.id_inside, .exit_signal = zombie.stat.exit_signal, .plain_signals = true});
+      const pid_t inside = tracee::id_inside("/proc/" + std::to_string(born));
+      end_as(*parent, born, zombie.stat.exit_status);
+      if (inside != zombie.id_inside)
+        tell("The ended child process " + std::to_string(zombie.id_inside) + ", for which its parent has still to wait, has the number " + std::to_string(inside) + " now.");
+      for (auto& [id, other] : snapshots_)
+        for (auto& entry : other.zombies)
+          if (&entry != &zombie && entry.pid == zombie.pid) entry.pid = born;
+      const_cast<Zombie&>(zombie).pid = born;
+    } catch (const std::exception& error) {
+      tell("The ended child process " + std::to_string(zombie.id_inside) + ", for which its parent has still to wait, does not come back: " + error.what());
+    }
+  }
+}
+
+void Tree::restore_member(const Member& member, RollbackResult& result) {
+  auto& relative = *member.relative;
+  auto& process = relative.process();
+  const pid_t pid = relative.pid();
+  // Its parent may notice: what that has pending is put back after this.
+  auto* parent = family_.process(relative.parent());
+  if (relative.job_stopped() && !member.job_stopped) continue_job(process, parent);
+  if (!relative.job_stopped() && member.job_stopped) stop_job(process, parent, member.stop_was_told);
+  relative.set_job_stopped(member.job_stopped);
+  const auto stat = read_process_stat(pid);
+  if (stat && stat->group != member.stat.group) {
+    RemoteSyscalls remote(process);
+    const bool leads = member.stat.group == pid;
+    if (stat->session != member.stat.session && member.stat.session == pid) remote.call(SYS_setsid);
+    else if (remote.call(SYS_setpgid, 0, leads ? 0 : static_cast<uint64_t>(tracee::id_inside("/proc/" + std::to_string(member.stat.group)))) < 0)
+      result.warnings.push_back({"children", name_of(pid) + " cannot go back to its process group."});
+  }
+  const auto back = relative.engine->rollback(member.id);
+  result.pages_written += back.pages_written;
+  for (auto& warning : back.warnings) result.warnings.push_back({warning.kind, name_of(pid) + ": " + warning.message});
+}
+
+RollbackResult Tree::rollback(SnapshotId id) {
+  auto it = snapshots_.find(id);
+  if (it == snapshots_.end()) return root_.rollback(id);
+  const auto begin = std::chrono::steady_clock::now();
+  const TreeSnapshot& wanted = it->second;
+  root_.require_feasible(id);
+  for (auto& member : wanted.members)
+    if (member.relative->alive()) member.relative->engine->require_feasible(member.id);
+  RollbackResult children;
+  end_surplus(wanted);
+  bring_back(wanted, children);
+  // Children first: what they cause in their parents' queues of signals is put right with those.
+  for (auto member = wanted.members.rbegin(); member != wanted.members.rend(); ++member) {
+    if (!member->relative->alive()) continue;
+    try {
+      restore_member(*member, children);
+    } catch (const std::exception& error) {
+      children.warnings.push_back({"children", name_of(member->relative->pid()) + " could not be rolled back: " + error.what()});
+    }
+  }
+  auto result = root_.rollback(id);
+  result.micros = since(begin);
+  result.pages_written += children.pages_written;
+  result.warnings.insert(result.warnings.begin(), children.warnings.begin(), children.warnings.end());
+  return result;
+}
+
+std::vector<snapshot::Difference> Tree::verify(SnapshotId id) {
+  auto result = root_.verify(id);
+  auto it = snapshots_.find(id);
+  if (it == snapshots_.end()) return result;
+  std::set<pid_t> wanted;
+  for (auto& member : it->second.members) {
+    const pid_t pid = member.relative->pid();
+    wanted.insert(pid);
+    if (!member.relative->alive()) {
+      result.push_back({"children", "child process " + std::to_string(pid) + " is missing"});
+      continue;
+    }
+    if (member.job_stopped != member.relative->job_stopped()) result.push_back({"children", "child process " + std::to_string(pid) + (member.job_stopped ? " should be stopped" : " should not be stopped")});
+    for (auto& difference : member.relative->engine->verify(member.id)) result.push_back({difference.what, "child process " + std::to_string(pid) + ": " + difference.message});
+  }
+  for (auto& [pid, relative] : family_.relatives())
+    if (!wanted.contains(pid)) result.push_back({"children", "child process " + std::to_string(pid) + " should not be there"});
+  const auto there = zombies();
+  for (auto& zombie : it->second.zombies)
+    if (std::none_of(there.begin(), there.end(), [&](auto& other) { return other.pid == zombie.pid && other.stat.exit_status == zombie.stat.exit_status; }))
+      result.push_back({"children", "the ended child process " + std::to_string(zombie.pid) + " is not there to be waited for"});
+  if (there.size() > it->second.zombies.size()) result.push_back({"children", "there are more ended child processes than there should be"});
+  return result;
+}
+
+void Tree::remove(SnapshotId id) {
+  root_.remove(id);
+  auto it = snapshots_.find(id);
+  if (it == snapshots_.end()) return;
+  for (auto& member : it->second.members) {
+    try {
+      member.relative->engine->remove(member.id);
+    } catch (const util::CodedError&) {
+      // Its engine has lost it already, and said so.
+    }
+  }
+  snapshots_.erase(it);
+}
+
+snapshot::Stats Tree::stats() const {
+  auto result = root_.stats();
+  std::set<const Relative*> counted;
+  for (auto& [id, tree] : snapshots_) {
+    for (auto& member : tree.members) {
+      if (!counted.insert(member.relative.get()).second) continue;
+      const auto own = member.relative->engine->stats();
+      result.pages += own.pages;
+      result.bytes += own.bytes;
+      result.twin_bytes += own.twin_bytes;
+      result.settle_micros += own.settle_micros;
+    }
+  }
+  return result;
+}
+
+void Tree::note_resume() {
+  root_.note_resume();
+  for (auto& [pid, relative] : family_.relatives())
+    if (relative->engine) relative->engine->note_resume();
+}
+
+void Tree::prepare() {
+  root_.prepare();
+  for (auto& [pid, relative] : family_.relatives())
+    if (relative->engine && !relative->borrows_memory()) relative->engine->prepare();
+}
+
+}  // namespace rollpoint::supervisor

@@ -1,0 +1,68 @@
+// Snapshots of the whole process tree: the followed process and every descendant, each with its own engine, under the id
+// that the followed one's engine gives. Knows which processes belong to a snapshot; how one is captured is the engine's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "supervisor/family.h"
+#include "supervisor/process_stat.h"
+
+namespace rollpoint::supervisor {
+
+/// What a snapshot keeps of a descendant, besides what its engine keeps.
+struct Member {
+  std::shared_ptr<Relative> relative;
+  snapshot::SnapshotId id = 0;  // of its own engine
+  pid_t id_inside = 0;
+  ProcessStat stat;  // parent: 0 where it is none of the tree
+  bool job_stopped = false;
+  bool stop_was_told = false;  // its parent has waited for that
+};
+
+/// A process that had ended, and for which its parent had not waited.
+struct Zombie {
+  pid_t pid = 0, id_inside = 0;
+  ProcessStat stat;
+};
+
+struct TreeSnapshot {
+  std::vector<Member> members;  // parents before their children
+  std::vector<Zombie> zombies;
+};
+
+class Tree {
+ public:
+  Tree(Family& family, snapshot::Engine& root, snapshot::TrackerKind tracker, std::function<void(std::string)> log)
+      : family_(family), root_(root), tracker_(tracker), log_(std::move(log)) {}
+
+  /// As of snapshot::Engine, for all processes together.
+  snapshot::CaptureResult capture(const snapshot::CaptureOptions& options);
+  snapshot::RollbackResult rollback(snapshot::SnapshotId id);
+  std::vector<snapshot::Difference> verify(snapshot::SnapshotId id);
+  void remove(snapshot::SnapshotId id);
+  snapshot::Stats stats() const;
+  void note_resume();
+  void prepare();
+  /// The followed one's snapshots are gone.
+  void abandon() { snapshots_.clear(); }
+
+ private:
+  Member capture_member(const std::shared_ptr<Relative>& relative, const snapshot::CaptureOptions& options, snapshot::CaptureResult& result);
+  std::vector<std::shared_ptr<Relative>> parents_first() const;
+  std::vector<Zombie> zombies();
+  void end_surplus(const TreeSnapshot& wanted);
+  void bring_back(const TreeSnapshot& wanted, snapshot::RollbackResult& result);
+  void restore_member(const Member& member, snapshot::RollbackResult& result);
+
+  Family& family_;
+  snapshot::Engine& root_;
+  snapshot::TrackerKind tracker_;
+  std::function<void(std::string)> log_;
+  std::map<snapshot::SnapshotId, TreeSnapshot> snapshots_;
+};
+
+}  // namespace rollpoint::supervisor
