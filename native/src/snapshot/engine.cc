@@ -17,9 +17,9 @@ constexpr size_t kReservePages = 4096;  // 16 MiB: a capture of 1 % of 1 GiB fit
 constexpr size_t kReserveNodes = 8192;
 }
 
-Engine::Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks, bool window)
+Engine::Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks, bool followed)
     : state_(std::make_unique<EngineState>(process, tracker, std::move(hooks))) {
-  state_->with_window = window;
+  state_->followed = followed;
 }
 
 Engine::~Engine() = default;
@@ -81,7 +81,7 @@ void Engine::note_write() { note_resume(); }
 
 void Engine::prepare() {
   settle(*state_);
-  if (!state_->with_window) return;
+  if (!state_->followed) return;
   state_->store.reserve(kReservePages);
   state_->pool.reserve(kReserveNodes);
   state_->chunk_buffer(0);

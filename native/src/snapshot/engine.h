@@ -25,8 +25,8 @@ class Engine {
     std::function<void(std::vector<SnapshotId>, std::string)> lost;
   };
 
-  /// `window`: for a process that the user waits for; costs 4 MiB.
-  Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks, bool window = true);
+  /// `followed`: the user waits for this process, and its threads may be parked; that costs some 40 MiB.
+  Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks, bool followed = true);
   ~Engine();
 
   /// All threads stopped. Throws CodedError (kUnsupported: seccomp, a vfork under way) or SysError.

@@ -104,7 +104,7 @@ void EngineState::content(const memory::PageTable& table, std::span<const uint64
 void EngineState::begin() {
   pagemap = std::make_unique<memory::Pagemap>(process.pid());
   background_pagemap = std::make_unique<memory::Pagemap>(process.pid());
-  if (with_window && !window_memory.local) window_memory = tracee::WindowMemory::make();
+  if (followed && !window_memory.local) window_memory = tracee::WindowMemory::make();
   twin = Twin::freeze(process, std::move(window_memory));
   hooks.task_born(twin->pid());
   make_tracker();

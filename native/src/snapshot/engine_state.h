@@ -51,7 +51,7 @@ class EngineState {
   std::unique_ptr<DirtyTracker> tracker;
   std::unique_ptr<Twin> twin;
   tracee::WindowMemory window_memory;  // for the next twin
-  bool with_window = true;
+  bool followed = true;  // of all processes of the session the one that the user waits for
   /// Pages of the twin that the debuggee has overwritten since, as far as captures have seen: kept by it alone.
   uint64_t pages_only_in_twin = 0;
   std::optional<memory::PageTable> overwritten;
