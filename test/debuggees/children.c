@@ -139,6 +139,9 @@ void set_up(void) {
   if (state_argc == 3 && strcmp(state_argv[0], "--listen") == 0) listen_to(atoi(state_argv[1]), atoi(state_argv[2]), 900);
   listener = start(run_listener);
   worker = start(work);
+  // Answered: each has closed what it inherited.
+  ask(&listener, 0);
+  ask(&worker, 0);
   stopped = start(run_stopped);
   check("stopped", waitpid(stopped.pid, NULL, WUNTRACED), stopped.pid);
   if (spawn) {
@@ -147,6 +150,7 @@ void set_up(void) {
   }
   if (lasting) return;
   leaver = start(run_leaver);
+  ask(&leaver, 0);
   zombie = (pid_t)must("fork", fork());
   if (zombie == 0) _exit(7);
   siginfo_t info;
