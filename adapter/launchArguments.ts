@@ -3,7 +3,7 @@
 import { access, constants, open, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { codeOf, UserError } from './errors';
-import type { AttachAttributes, AutoSnapshot, CommonAttributes, ConsoleKind, FilePolicy, LaunchAttributes } from './protocol';
+import type { AttachAttributes, AutoSnapshot, ChildPolicy, CommonAttributes, ConsoleKind, FilePolicy, LaunchAttributes } from './protocol';
 import { parseSize } from './snapshots/size';
 
 export interface SetupCommand {
@@ -14,7 +14,7 @@ export interface SetupCommand {
 interface Common {
   gdb: string | undefined;
   setupCommands: SetupCommand[];
-  snapshots: { auto: AutoSnapshot; memoryLimit: number; files: FilePolicy };
+  snapshots: { auto: AutoSnapshot; memoryLimit: number; files: FilePolicy; children: ChildPolicy };
   trace: boolean;
 }
 
@@ -103,6 +103,7 @@ function planCommon(attributes: Partial<CommonAttributes>): Common {
       auto: oneOf('snapshots.auto', snapshots.auto, ['breakpoints', 'everyStop', 'off'], 'breakpoints'),
       memoryLimit: limit,
       files: oneOf('snapshots.files', snapshots.files, ['rewind', 'keep'], 'rewind'),
+      children: oneOf('snapshots.children', snapshots.children, ['include', 'ignore'], 'include'),
     },
     trace: trace === true,
   };

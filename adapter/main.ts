@@ -24,7 +24,7 @@ function serve(): void {
       },
       adapterCommand: [process.execPath, process.argv[1] ?? __filename],
       describeMachine: (gdb) => describeMachine(version, gdb, loadAddon().probe()),
-      createHost: (listener, stdio) => new SessionHost(loadAddon(), listener, stdio),
+      createHost: (listener, stdio, children) => new SessionHost(loadAddon(), listener, stdio, children),
     },
     process.stdout,
   );

@@ -71,6 +71,7 @@ export type RequestName = keyof Requests;
 
 export type AutoSnapshot = 'breakpoints' | 'everyStop' | 'off';
 export type FilePolicy = 'rewind' | 'keep';
+export type ChildPolicy = 'include' | 'ignore';
 export type ConsoleKind = 'internalConsole' | 'integratedTerminal' | 'externalTerminal';
 
 export interface SnapshotSettings {
@@ -80,6 +81,8 @@ export interface SnapshotSettings {
   memoryLimit?: string;
   /** Default `rewind`. */
   files?: FilePolicy;
+  /** Default `include`. */
+  children?: ChildPolicy;
 }
 
 export interface CommonAttributes {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Core } from './core/core';
 import { CoreTarget } from './core/coreTarget';
 import type { Addon } from './core/native';
+import type { ChildPolicy } from './protocol';
 import { defaultSettings } from './rsp/client';
 import { RspServer } from './rsp/server';
 import type { DebuggeeHost, DebuggeeOptions, HostListener, Terminals } from './sessionParts';
@@ -21,8 +22,8 @@ export class SessionHost implements DebuggeeHost {
   private server: RspServer | undefined;
   private folder: string | undefined;
 
-  constructor(addon: Addon, private readonly listener: HostListener, stdio: Terminals | undefined) {
-    this.core = new Core(addon);
+  constructor(addon: Addon, private readonly listener: HostListener, stdio: Terminals | undefined, children: ChildPolicy) {
+    this.core = new Core(addon, { children });
     this.target = new CoreTarget(this.core, stdio);
     this.snapshots = this.core;
     this.core.on('edited', () => listener.edited());

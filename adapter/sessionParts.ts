@@ -2,7 +2,7 @@
 // Types only.
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Ptys } from './debuggeeConsole';
-import type { SnapshotId } from './protocol';
+import type { ChildPolicy, SnapshotId } from './protocol';
 import type { SnapshotCore } from './snapshots/interfaces';
 
 export interface DebuggeeOptions {
@@ -54,7 +54,7 @@ export interface SessionParts {
   adapterCommand: string[];
   /** For the first line of the log. Throws UserError when this machine cannot debug at all. */
   describeMachine(gdb: string): string;
-  createHost(listener: HostListener, stdio: Terminals | undefined): DebuggeeHost;
+  createHost(listener: HostListener, stdio: Terminals | undefined, children: ChildPolicy): DebuggeeHost;
 }
 
 /** Messages to the client. */

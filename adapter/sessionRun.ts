@@ -70,6 +70,7 @@ export class Run {
         trace: (line) => this.trace(line),
       },
       console?.stdio,
+      plan.snapshots.children,
     );
     this.stack = new Stack(gdb);
     this.variables = new Variables(gdb);

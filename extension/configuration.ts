@@ -136,5 +136,6 @@ function settings(folder: Folder): Settings {
     auto: section.get('snapshots.auto'),
     memoryLimit: section.get('snapshots.memoryLimit'),
     files: section.get('snapshots.files'),
+    children: section.get('snapshots.children'),
   };
 }

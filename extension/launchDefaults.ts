@@ -2,7 +2,7 @@
 // Pure; must not know VS Code.
 
 import * as path from 'node:path';
-import type { AttachAttributes, AutoSnapshot, FilePolicy, LaunchAttributes } from '../adapter/protocol';
+import type { AttachAttributes, AutoSnapshot, ChildPolicy, FilePolicy, LaunchAttributes } from '../adapter/protocol';
 import { debugType } from './contributions';
 
 /** What the user set under `rollpoint.` in the settings; undefined where left alone. */
@@ -11,6 +11,7 @@ export interface Settings {
   auto?: AutoSnapshot | undefined;
   memoryLimit?: string | undefined;
   files?: FilePolicy | undefined;
+  children?: ChildPolicy | undefined;
 }
 
 interface Named {

@@ -45,7 +45,7 @@ describe('a launch configuration', () => {
         expect(configuration['program']).to.equal(program);
         expect(configuration['cwd']).to.equal(folder.uri.fsPath);
         expect(configuration['gdb']).to.equal('gdb');
-        expect(configuration['snapshots']).to.deep.equal({ auto: 'off', memoryLimit: '256MiB', files: 'rewind' });
+        expect(configuration['snapshots']).to.deep.equal({ auto: 'off', memoryLimit: '256MiB', files: 'rewind', children: 'include' });
       } finally {
         await settings.update('snapshots.memoryLimit', undefined, vscode.ConfigurationTarget.Workspace);
       }

@@ -23,6 +23,7 @@ describe('Rollpoint in VS Code', () => {
     expect(settings.get('snapshots.auto')).to.equal('breakpoints');
     expect(settings.get('snapshots.memoryLimit')).to.equal('1GiB');
     expect(settings.get('snapshots.files')).to.equal('rewind');
+    expect(settings.get('snapshots.children')).to.equal('include');
   });
 
   it('answers a command that makes no sense now with nothing but a message', async () => {
