@@ -165,6 +165,7 @@ VmFlags parse_flags(std::string_view list) {
 bool Vma::writable() const { return prot & PROT_WRITE; }
 
 bool Vma::is_special() const {
+  if (path == "anon_inode:[io_uring]" || path == "/[aio] (deleted)") return true;
   return inode == 0 && (path == "[vdso]" || path == "[vsyscall]" || path == "[uprobes]" || path.starts_with("[vvar"));
 }
 

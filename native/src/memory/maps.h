@@ -34,7 +34,8 @@ struct Vma {
   bool is_file() const { return inode != 0; }
   bool is_stack() const { return path == "[stack]"; }
   bool is_heap() const { return path == "[heap]"; }
-  /// Made by the kernel, never written and never unmapped by us: vdso, vvar*, vsyscall, uprobes.
+  /// The kernel's own, never written and never unmapped with the layout: vdso, vvar*, vsyscall, uprobes, and the rings of
+  /// io_uring and Linux AIO, whose positions the kernel knows too.
   bool is_special() const;
   /// MAP_SHARED | MAP_ANONYMOUS.
   bool is_shared_anonymous() const;

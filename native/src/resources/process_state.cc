@@ -13,19 +13,17 @@ void append(std::vector<T>& to, std::vector<T> from) {
 
 // What no part of this folder holds yet, so that nobody relies on it.
 void tell_what_is_not_held(const DescriptorTable& descriptors, util::Warnings& warnings) {
-  size_t files = 0, pipes = 0, sockets = 0, events = 0;
+  size_t files = 0, pipes = 0, sockets = 0;
   for (auto& [number, descriptor] : descriptors) {
     if (number <= 2) continue;
-    files += descriptor.kind == DescriptorKind::kFile && descriptor.writable();
+    files += descriptor.kind == DescriptorKind::kFile && descriptor.writable() && !is_memfd(descriptor);
     pipes += descriptor.kind == DescriptorKind::kPipe;
     sockets += descriptor.kind == DescriptorKind::kSocket;
-    events += descriptor.kind == DescriptorKind::kEvent;
   }
   auto count = [](size_t n, const char* one, const char* many) { return std::to_string(n) + " " + (n == 1 ? one : many); };
   if (files) warnings.push_back({"fileContent", count(files, "file is", "files are") + " open for writing: offsets come back, contents written since do not."});
   if (pipes) warnings.push_back({"pipe", count(pipes, "pipe end is", "pipe ends are") + " open: bytes in flight are not rolled back."});
   if (sockets) warnings.push_back({"socket", count(sockets, "socket is", "sockets are") + " open: connections stay as they are."});
-  if (events) warnings.push_back({"event", count(events, "event descriptor is", "event descriptors are") + " open: their state (epoll sets, counters, timers) stays as it is."});
 }
 
 bool same_signals(const std::vector<siginfo_t>& a, const std::vector<siginfo_t>& b) {
@@ -47,19 +45,28 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
   state.attributes = read_attributes(process, before ? &before->attributes : nullptr);
   state.descriptors = read_descriptors(process, before ? &before->descriptors : nullptr);
   state.terminals = read_terminals(process, state.descriptors, !state.controls.has_children);
+  state.events = read_events(process, state.descriptors, before ? &before->events : nullptr, warnings);
   tell_what_is_not_held(state.descriptors, warnings);
   return state;
+}
+
+std::vector<std::string> process_state_obstacles(const tracee::Process& process, const ProcessState& wanted) {
+  return event_obstacles(process, wanted.descriptors, wanted.events);
 }
 
 util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted) {
   // What only a duplicate would bring back, and we may not hold one.
   const Recreate recreate = [&](int number, const Descriptor& descriptor) {
     if (descriptor.kind == DescriptorKind::kTerminal) return recreate_master(wanted.terminals, number);
+    if (descriptor.kind == DescriptorKind::kEvent) return recreate_event(wanted.events, descriptor);
     return util::UniqueFd();
   };
-  // What reads the same in /proc is taken for the same.
-  const Recognise recognise = [](int, const Descriptor&) { return Likeness::kSame; };
+  const Recognise recognise = [&](int number, const Descriptor& descriptor) {
+    if (descriptor.kind == DescriptorKind::kEvent) return recognise_event(process, number, wanted.events, descriptor);
+    return Likeness::kSame;  // the inode's number is part of what /proc says
+  };
   auto left = restore_descriptors(process, wanted.descriptors, recreate, recognise);
+  append(left, restore_events(process, wanted.descriptors, wanted.events));
   append(left, restore_attributes(process, wanted.attributes));
   {
     RemoteSyscalls remote(process);
@@ -69,6 +76,7 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
     append(left, restore_timers(remote, process.pid(), wanted.timers));
   }
   append(left, restore_terminals(process, wanted.descriptors, wanted.terminals, !wanted.controls.has_children));
+  append(left, restore_watchers(process, wanted.descriptors, wanted.events));
   restore_pending_signals(process, wanted.pending);
   return left;
 }
@@ -82,6 +90,7 @@ void rename_thread(ProcessState& state, pid_t from, pid_t to) {
 
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted) {
   auto result = compare_descriptors(process, wanted.descriptors);
+  append(result, compare_events(process, wanted.events));
   append(result, compare_attributes(process, wanted.attributes));
   append(result, compare_terminals(process, wanted.descriptors, wanted.terminals));
   RemoteSyscalls remote(process);

@@ -9,6 +9,7 @@
 #include "resources/attributes.h"
 #include "resources/controls.h"
 #include "resources/descriptors.h"
+#include "resources/events.h"
 #include "resources/pending_signals.h"
 #include "resources/signal_actions.h"
 #include "resources/terminal.h"
@@ -23,6 +24,7 @@ struct ProcessState {
   Attributes attributes;
   Controls controls;
   DescriptorTable descriptors;
+  Events events;
   Terminals terminals;
 };
 
@@ -34,6 +36,8 @@ struct ReadOptions {
 /// `before`: of the parent snapshot, whose duplicates are shared. What cannot be held goes to `warnings`: each of them
 /// makes the snapshot inexact.
 ProcessState read_process_state(tracee::Process& process, const ProcessState* before, const ReadOptions& options, util::Warnings& warnings);
+/// Sentences that say why this state cannot be put back. Changes nothing.
+std::vector<std::string> process_state_obstacles(const tracee::Process& process, const ProcessState& wanted);
 /// What could not be put back. Threads and layout are in place; memory follows.
 util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted);
 /// A thread came back under another id.

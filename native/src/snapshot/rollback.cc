@@ -67,7 +67,7 @@ void drop_pages(EngineState& state, const Snapshot& target, const RangeSet& held
     if (!surplus.overlaps(vma.range())) continue;
     for (auto& range : util::intersect(surplus, RangeSet{vma.range()})) {
       if (!vma.shared) calls.push_back({SYS_madvise, {range.start, range.bytes(), MADV_DONTNEED}});
-      else if (vma.is_shared_anonymous() || vma.is_memfd()) zero(range.start, range.end);
+      else if (vma.is_shared_anonymous() || (vma.is_memfd() && !resources::holds_all(target.state.events.memfds, vma.inode))) zero(range.start, range.end);
     }
   }
   RemoteSyscalls(state.process).batch(calls);
@@ -191,6 +191,7 @@ void check_feasible(EngineState& state, const Snapshot& target) {
     if (!state.process.find(tid) && (tid == state.process.pid() || !may_choose_tids(state.process)))
       refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
   if (auto reasons = obstacles(tracked_maps(state.process), target.maps); !reasons.empty()) refuse(reasons.front());
+  if (auto reasons = resources::process_state_obstacles(state.process, target.state); !reasons.empty()) refuse(reasons.front());
   if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
 }
 

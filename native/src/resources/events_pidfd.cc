@@ -1,0 +1,50 @@
+#include "resources/events_pidfd.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "resources/fdinfo.h"
+
+namespace rollpoint::resources {
+
+namespace {
+
+uint64_t start_time(pid_t pid) {
+  std::string line;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+  // Field 22 (proc_pid_stat(5)); the second is a name that may hold blanks and parentheses.
+  size_t at = line.rfind(')');
+  for (int field = 2; field < 22 && at != std::string::npos; ++field) at = line.find(' ', at + 1);
+  return at == std::string::npos ? 0 : strtoull(line.c_str() + at, nullptr, 10);
+}
+
+}  // namespace
+
+PidfdTarget read_pidfd(const tracee::Process& process, int number) {
+  PidfdTarget result;
+  result.pid = static_cast<pid_t>(strtol(std::string(FdInfo(process, number).field("Pid")).c_str(), nullptr, 10));
+  if (result.pid > 0) result.start = start_time(result.pid);
+  return result;
+}
+
+Likeness recognise_pidfd(const tracee::Process& process, int number, const PidfdTarget& wanted) {
+  const auto now = read_pidfd(process, number);
+  if (now.pid == wanted.pid && now.start == wanted.start) return now.pid > 0 ? Likeness::kSame : Likeness::kAlike;
+  // It stood for a process that has been waited for since; whether for this one cannot be told from outside.
+  return now.pid == -1 && start_time(wanted.pid) != wanted.start ? Likeness::kAlike : Likeness::kOther;
+}
+
+util::UniqueFd create_pidfd(const PidfdTarget& wanted, int flags) {
+  if (wanted.pid <= 0 || start_time(wanted.pid) != wanted.start) return {};
+  // PIDFD_THREAD is O_EXCL (linux/pidfd.h).
+  util::UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, wanted.pid, flags & (O_NONBLOCK | O_EXCL))));
+  return fd && start_time(wanted.pid) == wanted.start ? std::move(fd) : util::UniqueFd();
+}
+
+}  // namespace rollpoint::resources
