@@ -24,6 +24,13 @@ export class SessionHost implements DebuggeeHost {
 
   constructor(addon: Addon, private readonly listener: HostListener, stdio: Terminals | undefined, children: ChildPolicy) {
     this.core = new Core(addon, { children });
+    // Before the target tells gdb.
+    this.core.on('revived', ({ id, newPid, warnings }) => {
+      listener.revived(id, newPid);
+      for (const { message } of warnings) {
+        listener.warning(message);
+      }
+    });
     this.target = new CoreTarget(this.core, stdio);
     this.snapshots = this.core;
     this.core.on('edited', () => listener.edited());

@@ -44,6 +44,8 @@ export interface HostListener {
   /** Memory or registers were changed by the user's doing. */
   edited(): void;
   snapshotsLost(ids: readonly SnapshotId[], message: string): void;
+  /** The program was killed and stands at snapshot `id` in a new process; gdb learns of it by the stop of a restore. */
+  revived(id: SnapshotId, newPid: number): void;
   trace(line: string): void;
 }
 

@@ -32,6 +32,8 @@ export class Run {
   private ending: Promise<void> | undefined;
   private told = false;
   private pid = 0;
+  /** The program has come back by itself, and gdb has not yet stopped for it. */
+  awaitsRevived = false;
   /** We end it: what happens to the debuggee now needs no words. */
   private leaving = false;
   private lastEnd: DebuggeeEnd | undefined;
@@ -66,6 +68,7 @@ export class Run {
         ended: (end) => this.onDebuggeeEnded(end),
         edited: () => this.snapshots.onEdit(),
         snapshotsLost: (ids, message) => this.snapshots.onLost(ids, message),
+        revived: (id, newPid) => this.onRevived(id, newPid),
         warning: (message) => client.output('console', `${message}\n`),
         trace: (line) => this.trace(line),
       },
@@ -233,6 +236,29 @@ export class Run {
     return signal === 'SIGKILL'
       ? 'The program was killed from outside (SIGKILL).'
       : `The program was ended by a signal: ${meaning ? `${meaning} (${signal})` : signal}.`;
+  }
+
+  private onRevived(id: number, newPid: number): void {
+    this.pid = newPid;
+    const words = `The program was killed; snapshot ${id} has been restored into a new process (pid ${newPid}).`;
+    this.client.output('important', `${words}\n`);
+    this.snapshots.onRevived(id);
+    const leadGdbThere = () => {
+      this.snapshots.restore(id).catch((error: unknown) => this.client.output('important', `${messageOf(error)}\n`));
+    };
+    if (!this.execution.running) {
+      leadGdbThere();
+      return;
+    }
+    // While gdb runs the program, the stop that it waits for tells it. If it was looking at the program as that died, it
+    // has given up, without a word.
+    this.awaitsRevived = true;
+    setTimeout(() => {
+      if (this.awaitsRevived && !this.told && this.execution.running) {
+        this.execution.begin();
+        leadGdbThere();
+      }
+    }, gdbTellsMillis);
   }
 
   private onGdbEnded(how: string): void {

@@ -24,6 +24,11 @@ export class SessionStops implements Restorer, Whereabouts {
       this.run.onProgramEnd(end);
       return;
     }
+    if (isRestoreMarker(record)) {
+      this.run.awaitsRevived = false;
+      void this.revived(record);
+      return;
+    }
     const report = stopReport(record, { pauseRequested, kindOf: (number) => this.run.breakpoints.byNumber(number) });
     void this.announce(reason === undefined ? report : { ...report, reason });
   }
@@ -111,6 +116,16 @@ export class SessionStops implements Restorer, Whereabouts {
     }
     await snapshots.onStop({ kind: 'goto', restoring: true });
     this.send({ ...report, description: `Restored snapshot ${id}`, text: undefined, exception: undefined });
+  }
+
+  /** A restore that nobody asked for: the program was killed while it ran. */
+  private async revived(record: MiStopped): Promise<void> {
+    const report: StopReport = { ...stopReport(record, { pauseRequested: false, kindOf: () => undefined }), reason: 'goto' };
+    this.arrive(report);
+    await this.withoutBreakpoints(() => this.lookAnew());
+    await this.run.snapshots.onStop({ kind: 'goto', restoring: true });
+    const { current } = this.run.snapshots.list();
+    this.send({ ...report, description: `Restored snapshot ${current ?? ''} after the program was killed`, text: undefined, exception: undefined });
   }
 
   private async rollBack(id: SnapshotId): Promise<{ record: MiStopped; failure: unknown }> {

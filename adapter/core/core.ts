@@ -21,6 +21,13 @@ import type {
 import { TaskNames } from './taskNames';
 
 export type ProcessEvent = Extract<NativeEvent, { type: 'stopped' | 'exited' | 'killed' }>;
+export interface RevivedProcess {
+  /** The snapshot. */
+  id: number;
+  /** What the kernel calls it now; `process.pid` stays what it was. */
+  newPid: number;
+  warnings: RollbackResult['warnings'];
+}
 export type CoreState = 'none' | 'stopped' | 'running';
 
 interface CoreEvents {
@@ -31,6 +38,8 @@ interface CoreEvents {
   /** Memory or registers were written from outside: the process no longer equals its snapshot. */
   edited: [];
   snapshotsLost: [number[], string];
+  /** In place of the end of a program that was killed: it stands at a snapshot, stopped. Names are as before. */
+  revived: [RevivedProcess];
   log: [string];
 }
 
@@ -215,6 +224,12 @@ export class Core extends EventEmitter<CoreEvents> {
       case 'snapshotsLost':
         this.emit('snapshotsLost', event.ids, event.message);
         return;
+      case 'revived': {
+        this.names.rename(event.renamed);
+        const { id, newPid, warnings } = event;
+        this.emit('revived', { id, newPid, warnings });
+        return;
+      }
       case 'stopped':
         this.current = 'stopped';
         event = { ...event, tid: this.names.nameOf(event.tid) };

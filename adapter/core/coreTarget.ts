@@ -40,6 +40,8 @@ export class CoreTarget implements Target {
   private readonly registers = new Map<number, ThreadRegisters>();
   private readonly watched = new WatchRegions();
   private armed: ArmedRestore | null = null;
+  /** The snapshot at which the program, which was killed, has come back. */
+  private revivedAt = 0;
   /** Threads that the last resume named; `ALL` among them for every one. */
   private resumed: number[] = [ALL];
   /** An interrupt was asked for since the last stop. */
@@ -53,6 +55,10 @@ export class CoreTarget implements Target {
   ) {
     core.on('stop', (event) => this.handle(event));
     core.on('resumed', () => this.registers.clear());
+    core.on('revived', ({ id }) => {
+      this.registers.clear();
+      this.revivedAt = id;
+    });
   }
 
   get features(): Target['features'] {
@@ -261,12 +267,33 @@ export class CoreTarget implements Target {
 
   private stopOf(event: Extract<ProcessEvent, { type: 'stopped' }>): TargetStop {
     const stop = { state: 'stopped', pid: event.pid, tid: event.tid } as const;
-    if (event.reason !== 'interrupt') return { ...stop, cause: causeOf(event) };
+    if (event.reason === 'revived') return { ...stop, tid: this.resumedThread(event.tid), cause: this.causeOf(event) };
+    if (event.reason !== 'interrupt') return { ...stop, cause: this.causeOf(event) };
     // The core stops by itself when the last thread that was to run has ended and the others are held.
     if (!this.interrupting) return { ...stop, cause: { kind: 'noResumed' } };
     // An interrupt is nobody's own stop: it goes to a thread that ran, for a debugger that runs one thread alone.
-    const ran = this.resumed.includes(ALL) || this.resumed.includes(event.tid);
-    return { ...stop, tid: ran ? event.tid : (this.resumed[0] ?? event.tid), cause: { kind: 'interrupt' } };
+    return { ...stop, tid: this.resumedThread(event.tid), cause: { kind: 'interrupt' } };
+  }
+
+  private causeOf(event: Extract<ProcessEvent, { type: 'stopped' }>): StopCause {
+    switch (event.reason) {
+      case 'signal':
+        return { kind: 'signal', signal: event.signal, fatal: event.fatal === true };
+      case 'exit':
+        return { kind: 'exit', code: event.code ?? 0 };
+      case 'watchpoint':
+        return { kind: 'watchpoint', address: event.address ?? 0n, access: event.access ?? 'write' };
+      case 'exec':
+        return { kind: 'exec', executable: event.executable ?? '' };
+      case 'revived':
+        return { kind: 'restored', snapshot: this.revivedAt };
+      default:
+        return { kind: event.reason };
+    }
+  }
+
+  private resumedThread(tid: number): number {
+    return this.resumed.includes(ALL) || this.resumed.includes(tid) ? tid : (this.resumed[0] ?? tid);
   }
 
   private announce(stop: TargetStop): void {
@@ -295,17 +322,3 @@ function isWatch(type: BreakpointType): boolean {
   return type !== 'software' && type !== 'hardware';
 }
 
-function causeOf(event: Extract<ProcessEvent, { type: 'stopped' }>): StopCause {
-  switch (event.reason) {
-    case 'signal':
-      return { kind: 'signal', signal: event.signal, fatal: event.fatal === true };
-    case 'exit':
-      return { kind: 'exit', code: event.code ?? 0 };
-    case 'watchpoint':
-      return { kind: 'watchpoint', address: event.address ?? 0n, access: event.access ?? 'write' };
-    case 'exec':
-      return { kind: 'exec', executable: event.executable ?? '' };
-    default:
-      return { kind: event.reason };
-  }
-}

@@ -89,7 +89,7 @@ export interface ResumeAction {
 
 export type BreakpointKind = 'software' | 'hardware' | 'write' | 'read' | 'access';
 
-export type StopReason = 'signal' | 'breakpoint' | 'hardwareBreakpoint' | 'watchpoint' | 'step' | 'interrupt' | 'exec' | 'exit';
+export type StopReason = 'signal' | 'breakpoint' | 'hardwareBreakpoint' | 'watchpoint' | 'step' | 'interrupt' | 'exec' | 'exit' | 'revived';
 
 /** Events come in order; after `stopped` every thread is stopped until the next `resume`. */
 export type NativeEvent =
@@ -115,6 +115,21 @@ export type NativeEvent =
     }
   | { type: 'exited'; pid: number; code: number }
   | { type: 'killed'; pid: number; signal: number }
+  /**
+   * The program was killed (SIGKILL), and snapshot `id` of it stands, stopped, in a new process: `newPid`. The event comes
+   * in place of `killed`. A `stopped` event with reason `revived` follows at once where the program ran, otherwise in
+   * place of its next resume, unless a rollback comes before that.
+   */
+  | {
+      type: 'revived';
+      pid: number;
+      newPid: number;
+      id: number;
+      /** As in RollbackResult. */
+      tid: number;
+      renamed: RollbackResult['renamed'];
+      warnings: { kind: string; message: string }[];
+    }
   /** Snapshots that went with an exec or with the process, in words for the log. */
   | { type: 'snapshotsLost'; ids: number[]; message: string }
   | { type: 'log'; message: string };

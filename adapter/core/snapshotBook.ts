@@ -18,6 +18,10 @@ export class SnapshotBook implements SnapshotCommands {
     core.on('resumed', () => (this.moved = true));
     core.on('edited', () => (this.moved = true));
     core.on('snapshotsLost', (ids) => ids.forEach((id) => this.drop(id)));
+    core.on('revived', ({ id }) => {
+      this.current = id;
+      this.moved = false;
+    });
     core.on('stop', (event) => {
       if (event.type !== 'stopped') this.clear();
     });

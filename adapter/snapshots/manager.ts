@@ -83,6 +83,13 @@ export class SnapshotManager {
     this.publish();
   }
 
+  /** The program was killed and stands at snapshot `id` in another process. */
+  onRevived(id: SnapshotId): void {
+    if (this.tree.get(id)) {
+      this.arrive(id);
+    }
+  }
+
   /** Takes one by hand. Throws UserError when the program runs or has ended, or the memory limit is reached. */
   take(label?: string): Promise<SnapshotInfo> {
     return this.exclusively(async () => {

@@ -18,6 +18,7 @@ const char* name_of(supervisor::StopReason reason) {
     case kInterrupt: return "interrupt";
     case kExec: return "exec";
     case kExit: return "exit";
+    case kRevived: return "revived";
   }
   return "signal";
 }
@@ -48,6 +49,13 @@ Napi::Object event_to_js(Napi::Env env, const Event& event) {
     for (auto id : lost->ids) ids.Set(ids.Length(), id);
     object.Set("ids", ids);
     object.Set("message", lost->message);
+  } else if (auto* revived = std::get_if<supervisor::Revived>(&event.what)) {
+    object.Set("type", "revived");
+    object.Set("newPid", revived->pid);
+    object.Set("id", revived->result.id);
+    object.Set("tid", revived->result.rollback.tid);
+    object.Set("renamed", renamed_to_js(env, revived->result.rollback.renamed));
+    object.Set("warnings", warnings_to_js(env, revived->result.rollback.warnings));
   } else if (auto* line = std::get_if<supervisor::LogLine>(&event.what)) {
     object.Set("type", "log");
     object.Set("message", line->message);

@@ -86,6 +86,7 @@ void rename_thread(ProcessState& state, pid_t from, pid_t to) {
     node.key() = to;
     state.pending.of_thread.insert(std::move(node));
   }
+  if (state.terminals.foreground == from) state.terminals.foreground = to;
 }
 
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted) {

@@ -40,7 +40,7 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
 std::vector<std::string> process_state_obstacles(const tracee::Process& process, const ProcessState& wanted);
 /// What could not be put back. Threads and layout are in place; memory follows.
 util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted);
-/// A thread came back under another id.
+/// A thread, or the process by its leader, came back under another id.
 void rename_thread(ProcessState& state, pid_t from, pid_t to);
 /// In words, how the live process differs. Timers run on and are not compared.
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted);

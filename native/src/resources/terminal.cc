@@ -185,7 +185,9 @@ void restore_control(Process& process, const std::map<TerminalKey, Ends>& ends, 
   if (!wanted.controlling || now.terminal != wanted.controlling || now.foreground == wanted.foreground || wanted.foreground <= 0) return;
   const int fd = slave(wanted.controlling);
   RemoteSyscalls remote(process);
-  if (fd < 0 || remote.call(SYS_ioctl, static_cast<uint64_t>(fd), TIOCSPGRP, remote.put(&wanted.foreground, sizeof wanted.foreground)) < 0)
+  // A group is named by its leader; where that is gone only we, outside, know its name.
+  const pid_t group = process.nested() ? tracee::id_inside("/proc/" + std::to_string(wanted.foreground)) : wanted.foreground;
+  if (fd < 0 || remote.call(SYS_ioctl, static_cast<uint64_t>(fd), TIOCSPGRP, remote.put(&group, sizeof group)) < 0)
     left.push_back({"terminal", "The foreground process group of the terminal could not be put back; it may have ended."});
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "snapshot/layout.h"
+#include "snapshot/rebuild.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
 
@@ -163,6 +164,7 @@ void settle(EngineState& state) {
     snapshot.held = util::unite(elsewhere, over_files);
     copy_pages(state, snapshot, pages_missing_in_twin(snapshot, in_twin), false);
     state.baseline.emplace(snapshot.pages, snapshot.held);
+    step_aside(state);
   } catch (const std::exception& error) {
     state.snapshots.clear();
     state.forget_base(true);

@@ -7,7 +7,9 @@
 #include "snapshot/engine_state.h"
 #include "snapshot/layout.h"
 #include "snapshot/rename.h"
+#include "snapshot/rebuild.h"
 #include "snapshot/rollback.h"
+#include "snapshot/rollback_error.h"
 #include "tracee/remote_syscalls.h"
 
 namespace rollpoint::snapshot {
@@ -40,7 +42,7 @@ RollbackResult Engine::rollback(SnapshotId id) {
 void Engine::require_feasible(SnapshotId id) { check_feasible(*state_, state_->at(id)); }
 
 void Engine::take_new_body(pid_t former) {
-  state_->new_body = true;
+  state_->new_body = state_->any_thread_id = true;
   state_->moved = true;
   state_->carried.clear();
   state_->pagemap = std::make_unique<memory::Pagemap>(state_->process.pid());
@@ -48,6 +50,14 @@ void Engine::take_new_body(pid_t former) {
   state_->tracker = make_compare_tracker();
   rename_thread(*state_, former, state_->process.pid());
 }
+
+RebuildResult Engine::rebuild() {
+  if (state_->snapshots.empty()) throw RollbackError("there is no snapshot", false);
+  const SnapshotId id = state_->current.value_or(state_->snapshots.rbegin()->first);
+  return {id, snapshot::rebuild(*state_, id)};
+}
+
+void Engine::note_renamed(pid_t from, pid_t to) { rename_thread(*state_, from, to); }
 
 void Engine::remove(SnapshotId id) {
   settle(*state_);

@@ -38,6 +38,11 @@ class Engine {
   /// The process object stands for another body: a new process, a copy of a relative of the one that was captured, whose
   /// memory may be anything. `former`: the id of the one before. To be followed by a rollback.
   void take_new_body(pid_t former);
+  /// The process has been killed, and reaped: the snapshot that it stood on or had run on from, or else the newest, in a
+  /// new process. Throws RollbackError, in words, where that cannot be.
+  RebuildResult rebuild();
+  /// A process that this one's state may name has another id.
+  void note_renamed(pid_t from, pid_t to);
   void remove(SnapshotId id);
   std::vector<Difference> verify(SnapshotId id);
   Stats stats() const;

@@ -102,8 +102,6 @@ void EngineState::content(const memory::PageTable& table, std::span<const uint64
 }
 
 void EngineState::begin() {
-  pagemap = std::make_unique<memory::Pagemap>(process.pid());
-  background_pagemap = std::make_unique<memory::Pagemap>(process.pid());
   if (followed && !window_memory.local) window_memory = tracee::WindowMemory::make();
   twin = Twin::freeze(process, std::move(window_memory));
   hooks.task_born(twin->pid());
@@ -111,6 +109,8 @@ void EngineState::begin() {
 }
 
 void EngineState::make_tracker() {
+  pagemap = std::make_unique<memory::Pagemap>(process.pid());
+  background_pagemap = std::make_unique<memory::Pagemap>(process.pid());
   if (tracker_kind == TrackerKind::kSoftDirty)
     throw util::CodedError(util::kUnsupported, "Tracking by soft-dirty bits is not built into this version.");
   tracker.reset();
@@ -128,6 +128,7 @@ void EngineState::make_tracker() {
 void EngineState::forget_base(bool stopped) {
   if (twin) twin->end(stopped ? &process : nullptr);
   twin.reset();
+  twin_stands_aside = false;
   tracker.reset();
   pagemap.reset();
   background_pagemap.reset();

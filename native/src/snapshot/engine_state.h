@@ -50,6 +50,10 @@ class EngineState {
   std::unique_ptr<memory::Pagemap> pagemap;
   std::unique_ptr<DirtyTracker> tracker;
   std::unique_ptr<Twin> twin;
+  /// See rebuild.h: of what is sent to the debuggee's group, and how it stood.
+  bool twin_stands_aside = false, led_session = false;
+  /// The process is another one than was captured: a thread may come back under any id.
+  bool any_thread_id = false;
   tracee::WindowMemory window_memory;  // for the next twin
   bool followed = true;  // of all processes of the session the one that the user waits for
   /// Pages of the twin that the debuggee has overwritten since, as far as captures have seen: kept by it alone.

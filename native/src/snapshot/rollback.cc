@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "snapshot/layout.h"
+#include "snapshot/rebuild.h"
 #include "snapshot/rename.h"
 #include "snapshot/rollback_error.h"
 #include "tracee/remote_syscalls.h"
@@ -32,6 +33,7 @@ bool may_choose_tids(const tracee::Process& process) {
 }
 
 std::vector<RenamedThread> restore_thread_list(EngineState& state, const Snapshot& target) {
+  const bool choose = may_choose_tids(state.process);
   std::vector<RenamedThread> renamed;
   std::vector<pid_t> extra, missing;
   for (auto& [tid, tracee] : state.process.tracees())
@@ -41,7 +43,7 @@ std::vector<RenamedThread> restore_thread_list(EngineState& state, const Snapsho
   for (auto& [tid, thread] : target.threads)
     if (!state.process.find(tid)) missing.push_back(tid);
   for (pid_t tid : missing) {
-    const pid_t born = recreate_thread(state.process, target.threads.at(tid)).tid();
+    const pid_t born = recreate_thread(state.process, target.threads.at(tid), choose).tid();
     if (born == tid) continue;
     rename_thread(state, tid, born);
     renamed.push_back({tid, born});
@@ -170,6 +172,7 @@ RollbackResult apply(EngineState& state, const Snapshot& target) {
     for (auto& warning : restore_kernel_state(state.process, state.process.at(tid), saved)) result.warnings.push_back(std::move(warning));
   result.pages_written = restore_memory(state, target);
   restore_rseq_areas(state, target);
+  correct_thread_ids(state, target);
   // From here on no thread runs: a remote call would change memory again.
   for (auto& [tid, saved] : target.threads) restore_registers(state.process.at(tid), saved);
   state.tracker->arm(tracked_maps(state.process));
@@ -188,7 +191,7 @@ void check_feasible(EngineState& state, const Snapshot& target) {
   for (auto& [tid, tracee] : state.process.tracees())
     if (tracee->in_vfork) refuse("Thread " + std::to_string(tid) + " waits for a child process that has borrowed its memory (vfork). Try again in a moment.");
   for (auto& [tid, thread] : target.threads)
-    if (!state.process.find(tid) && (tid == state.process.pid() || !may_choose_tids(state.process)))
+    if (!state.process.find(tid) && (tid == state.process.pid() || !(state.any_thread_id || may_choose_tids(state.process))))
       refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
   if (auto reasons = obstacles(tracked_maps(state.process), target.maps); !reasons.empty()) refuse(reasons.front());
   if (auto reasons = resources::process_state_obstacles(state.process, target.state); !reasons.empty()) refuse(reasons.front());

@@ -137,7 +137,7 @@ std::vector<std::string> compare_thread(Tracee& tracee, const SavedThread& saved
   return result;
 }
 
-Tracee& recreate_thread(Process& process, const SavedThread& saved) {
+Tracee& recreate_thread(Process& process, const SavedThread& saved, bool choose) {
   pid_t born = 0;
   {
     RemoteSyscalls remote(process);
@@ -146,7 +146,8 @@ Tracee& recreate_thread(Process& process, const SavedThread& saved) {
     arguments.tls = saved.registers.fs_base;
     arguments.child_tid = saved.clear_child_tid;
     arguments.set_tid = remote.put(&saved.id_inside, sizeof saved.id_inside, 512);
-    arguments.set_tid_size = 1;
+    arguments.set_tid_size = choose ? 1 : 0;
+    if (!choose) arguments.set_tid = 0;
     born = remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments);
   }
   auto& tracee = process.add(born);

@@ -46,6 +46,11 @@ struct RollbackResult {
   std::vector<Warning> warnings;
 };
 
+struct RebuildResult {
+  SnapshotId id = 0;
+  RollbackResult rollback;
+};
+
 struct Stats {
   uint64_t snapshots = 0, pages = 0, bytes = 0, twin_bytes = 0;
   double settle_micros = 0;  // completing the last first snapshot, after its capture

@@ -55,6 +55,14 @@ void blank_rseq(const Snapshot& snapshot, uint64_t page, std::byte* content) {
   }
 }
 
+// See correct_thread_ids().
+void blank_thread_ids(const Snapshot& snapshot, uint64_t page, std::byte* content) {
+  const uint64_t start = memory::page_address(page);
+  for (auto& [tid, thread] : snapshot.threads)
+    if (thread.clear_child_tid >= start && thread.clear_child_tid + sizeof(pid_t) <= start + kPageSize)
+      memset(content + (thread.clear_child_tid - start), 0, sizeof(pid_t));
+}
+
 void compare_memory(EngineState& state, const Snapshot& snapshot, Findings& findings) {
   std::vector<uint64_t> pages;
   for (auto& range : snapshot.held)
@@ -69,6 +77,10 @@ void compare_memory(EngineState& state, const Snapshot& snapshot, Findings& find
       if (memcmp(now + i * kPageSize, wanted + i * kPageSize, kPageSize) == 0) continue;
       blank_rseq(snapshot, chunk[i], now + i * kPageSize);
       blank_rseq(snapshot, chunk[i], wanted + i * kPageSize);
+      if (state.any_thread_id) {
+        blank_thread_ids(snapshot, chunk[i], now + i * kPageSize);
+        blank_thread_ids(snapshot, chunk[i], wanted + i * kPageSize);
+      }
       if (memcmp(now + i * kPageSize, wanted + i * kPageSize, kPageSize) != 0) findings.add("memory", page_text(chunk[i]) + " differs");
     }
   }

@@ -58,6 +58,11 @@ void Breakpoints::clear() {
   armed_.clear();
 }
 
+void Breakpoints::begin_anew() {
+  inserted_.clear();
+  armed_.clear();
+}
+
 void Breakpoints::clear_debug_registers() {
   for (auto& slot : slots_) slot = {};
   rebuild_control();

@@ -29,6 +29,8 @@ class Breakpoints {
   void drop_hidden(uint64_t address) { hidden_.erase(address); }
   /// All forgotten, nothing written: after an exec.
   void clear();
+  /// Another process takes the debuggee's place: wanted ones stay wanted, none stands in memory or a thread.
+  void begin_anew();
   void clear_debug_registers();
 
   void insert(tracee::Process& process);

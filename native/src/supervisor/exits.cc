@@ -75,12 +75,21 @@ void RunControl::undo_moved_exit(Tracee& tracee) {
   if (ends_program(tracee)) tracee.told_exit = before->rip;
 }
 
+void RunControl::begin_anew(pid_t tid) {
+  ended_ = running_ = stopping_ = interrupt_wanted_ = false;
+  forget_pending(tid);
+  breakpoints_.begin_anew();
+  const Stop stop{.reason = StopReason::kRevived, .tid = tid, .executable = {}};
+  if (was_running_) callbacks_.stopped(stop);
+  else owed_ = stop;
+}
+
 void RunControl::handle_gone(pid_t tid, int status) {
   pending_.erase(tid);
   process_.remove(tid);
   if (tid == process_.pid()) {
     ended_ = true;
-    running_ = false;
+    was_running_ = std::exchange(running_, false);
     process_.tracees().clear();
     callbacks_.ended(WIFSIGNALED(status) ? End{true, WTERMSIG(status)} : End{false, WEXITSTATUS(status)});
     return;

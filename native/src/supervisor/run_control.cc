@@ -30,6 +30,11 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
       break;
     }
   }
+  if (owed_) {
+    const Stop stop = *std::exchange(owed_, std::nullopt);
+    callbacks_.stopped(stop);
+    return;
+  }
   for (auto it = pending_.begin(); it != pending_.end(); ++it) {
     auto* tracee = process_.find(it->first);
     if (!tracee || tracee->mode == RunMode::kHold) continue;
@@ -62,6 +67,7 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
 
 void RunControl::forget_pending(pid_t tid) {
   pending_.clear();
+  owed_.reset();
   for (auto& [other, tracee] : process_.tracees()) {
     tracee->owed_signal = tracee->pass_signal = 0;
     tracee->moved_exit.reset();

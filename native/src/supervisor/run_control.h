@@ -15,7 +15,7 @@
 
 namespace rollpoint::supervisor {
 
-enum class StopReason { kSignal, kBreakpoint, kHardwareBreakpoint, kWatchpoint, kStep, kInterrupt, kExec, kExit };
+enum class StopReason { kSignal, kBreakpoint, kHardwareBreakpoint, kWatchpoint, kStep, kInterrupt, kExec, kExit, kRevived };
 
 struct Stop {
   StopReason reason = StopReason::kSignal;
@@ -59,6 +59,9 @@ class RunControl {
   bool ended() const { return ended_; }
 
   void resume(const std::vector<ResumeAction>& actions);
+  /// The debuggee has ended, and another process has taken its place, stopped: a stop for whoever waits for one, else for
+  /// whoever resumes next, before anything runs.
+  void begin_anew(pid_t tid);
   /// Stops a running debuggee and reports it; nothing when it is stopped. Where no thread can stop, since each waits for a
   /// child that has borrowed its memory (vfork), that happens once one is back.
   void interrupt();
@@ -95,6 +98,8 @@ class RunControl {
   Breakpoints breakpoints_;
   bool running_ = false, ended_ = false, stopping_ = false;
   bool interrupt_wanted_ = false;
+  bool was_running_ = false;            // when it ended
+  std::optional<Stop> owed_;            // told at the next resume, whatever that is to run
   std::map<pid_t, Stop> pending_;       // stops of other threads, told at the next resume
 };
 

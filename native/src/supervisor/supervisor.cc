@@ -67,7 +67,7 @@ void Supervisor::run() {
     } catch (const std::exception& error) {
       emit({process_ ? process_->pid() : 0, LogLine{std::string("While handling a stop: ") + error.what()}});
     }
-    if (control_ && control_->ended()) release();
+    if (control_ && control_->ended()) finish();
   }
   try {
     if (process_ && process_->launched()) kill();
@@ -104,15 +104,45 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
 }
 
 void Supervisor::end_of(const End& end) {
+  if (!ending_ && end.killed && end.code == SIGKILL && engine_->stats().snapshots > 0) {
+    to_revive_ = end;
+    return;
+  }
+  tell_end(end, "The program has ended; its snapshots went with it.");
+}
+
+void Supervisor::tell_end(const End& end, std::string what_of_snapshots) {
   const pid_t pid = process_->pid();
-  if (auto ids = engine_->abandon(); !ids.empty()) emit({pid, SnapshotsLost{std::move(ids), "The program has ended; its snapshots went with it."}});
+  if (auto ids = engine_->abandon(); !ids.empty()) emit({pid, SnapshotsLost{std::move(ids), std::move(what_of_snapshots)}});
   emit({pid, end});
+}
+
+// The debuggee has ended: by itself, or to come back in another process.
+void Supervisor::finish() {
+  if (!to_revive_ || !revive()) release();
+}
+
+bool Supervisor::revive() {
+  const End end = *std::exchange(to_revive_, std::nullopt);
+  const pid_t before = process_->pid();
+  try {
+    auto result = tree_->rebuild();
+    const pid_t tid = result.rollback.tid;
+    emit({before, Revived{process_->pid(), std::move(result)}});
+    control_->begin_anew(tid);
+    return true;
+  } catch (const std::exception& error) {
+    tell_end(end, std::string("The program was killed, and no snapshot could be restored into a new process: ") + error.what() + ". The snapshots went with it.");
+    return false;
+  }
 }
 
 // What the debuggee leaves behind lives on, as it would without us.
 void Supervisor::release() {
   family_->release_all();
   tree_.reset();
+  to_revive_.reset();
+  ending_ = false;
   control_.reset();
   engine_.reset();
   family_.reset();
@@ -137,6 +167,7 @@ pid_t Supervisor::attach(pid_t pid) {
 
 void Supervisor::detach() {
   process();
+  ending_ = true;
   if (control_->running()) {
     control_->interrupt();
     while (control_->running()) {
@@ -154,6 +185,7 @@ void Supervisor::detach() {
 
 void Supervisor::kill() {
   const pid_t pid = process().pid();
+  ending_ = true;
   ::kill(pid, SIGKILL);
   while (control_ && !control_->ended()) {
     auto status = waiter_.wait();
@@ -193,7 +225,7 @@ void Supervisor::resume(const std::vector<ResumeAction>& actions) {
 void Supervisor::interrupt() {
   process();
   control_->interrupt();
-  if (control_->ended()) release();
+  if (control_->ended()) finish();
 }
 
 tracee::Process& Supervisor::process() {
@@ -240,7 +272,7 @@ void Supervisor::await_vforks() {
     if (auto status = waiter_.poll()) family_->handle(status->tid, status->status);
     else std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
-  if (control_->ended()) release();
+  if (control_->ended()) finish();
 }
 
 snapshot::CaptureResult Supervisor::capture(const snapshot::CaptureOptions& options) {

@@ -24,12 +24,17 @@ struct SnapshotsLost {
   std::vector<snapshot::SnapshotId> ids;
   std::string message;
 };
+/// The program was killed, and a snapshot of it stands in a new process. To whoever debugs it nothing else has changed.
+struct Revived {
+  pid_t pid;  // of the new process
+  snapshot::RebuildResult result;
+};
 struct LogLine {
   std::string message;
 };
 struct Event {
   pid_t pid = 0;
-  std::variant<Stop, End, SnapshotsLost, LogLine> what;
+  std::variant<Stop, End, SnapshotsLost, Revived, LogLine> what;
 };
 
 struct ThreadInfo {
@@ -78,6 +83,9 @@ class Supervisor {
   bool run_queued();
   void adopt(std::unique_ptr<tracee::Process> process);
   void end_of(const End& end);
+  void tell_end(const End& end, std::string what_of_snapshots);
+  void finish();
+  bool revive();
   void prepare_later();
   void await_vforks();
   void release();
@@ -92,6 +100,8 @@ class Supervisor {
   bool quit_ = false;  // under mutex_
 
   bool hold_at_exit_ = false;
+  bool ending_ = false;           // it is we who kill
+  std::optional<End> to_revive_;  // killed by somebody else, with snapshots
   std::unique_ptr<tracee::Process> process_;
   std::unique_ptr<Family> family_;
   std::unique_ptr<RunControl> control_;

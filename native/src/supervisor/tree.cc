@@ -246,6 +246,34 @@ RollbackResult Tree::rollback(SnapshotId id) {
   return result;
 }
 
+snapshot::RebuildResult Tree::rebuild() {
+  const pid_t before = family_.root().pid();
+  // First: its id is not free while they are in its group.
+  auto strangers = family_.relatives();
+  for (auto& [pid, relative] : strangers) family_.kill(*relative);
+  family_.halt();  // who is born from here on stands
+  auto result = root_.rebuild();
+  const pid_t now = family_.root().pid();
+  std::set<Relative*> told;
+  for (auto& [id, tree] : snapshots_) {
+    for (auto& member : tree.members) {
+      if (told.insert(member.relative.get()).second) member.relative->engine->note_renamed(before, now);
+      if (member.relative->parent() == before) member.relative->set_parent(now);
+      for (pid_t* own : {&member.stat.parent, &member.stat.group, &member.stat.session})
+        if (*own == before) *own = now;
+    }
+    for (auto& zombie : tree.zombies)
+      if (zombie.stat.parent == before) zombie.stat.parent = now;
+  }
+  const auto it = snapshots_.find(result.id);
+  if (it == snapshots_.end() || (it->second.members.empty() && it->second.zombies.empty())) return result;
+  auto whole = rollback(result.id);
+  result.rollback.tid = whole.tid;
+  result.rollback.renamed.insert(result.rollback.renamed.end(), whole.renamed.begin(), whole.renamed.end());
+  result.rollback.warnings.insert(result.rollback.warnings.end(), whole.warnings.begin(), whole.warnings.end());
+  return result;
+}
+
 std::vector<snapshot::Difference> Tree::verify(SnapshotId id) {
   auto result = root_.verify(id);
   auto it = snapshots_.find(id);

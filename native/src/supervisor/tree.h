@@ -42,6 +42,8 @@ class Tree {
   /// As of snapshot::Engine, for all processes together.
   snapshot::CaptureResult capture(const snapshot::CaptureOptions& options);
   snapshot::RollbackResult rollback(snapshot::SnapshotId id);
+  /// As of snapshot::Engine; its children, whose parent is another process now, are made anew too.
+  snapshot::RebuildResult rebuild();
   std::vector<snapshot::Difference> verify(snapshot::SnapshotId id);
   void remove(snapshot::SnapshotId id);
   snapshot::Stats stats() const;

@@ -106,6 +106,10 @@ void Waiter::reap_the_killed() {
   }
 }
 
+void Waiter::wait_for_end(pid_t tid) {
+  for (int status = 0x7f; WIFSTOPPED(status);) status = wait_for(tid);
+}
+
 void Waiter::wake() {
   woken_ = true;
   uint64_t one = 1;

@@ -28,6 +28,8 @@ class Waiter {
   std::optional<WaitStatus> poll();
   /// Blocks for this tracee alone; not woken. Throws SysError(ECHILD) when it is not ours.
   int wait_for(pid_t tid);
+  /// Until it has been reaped, whatever stops come before.
+  void wait_for_end(pid_t tid);
   /// Before the thread ends: takes the last report of everything that has been killed, or it would stay a zombie.
   void reap_the_killed();
   /// From any thread.
