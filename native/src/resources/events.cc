@@ -49,6 +49,7 @@ Events read_events(Process& process, const DescriptorTable& table, const Events*
     else if (descriptor.target == "anon_inode:[pidfd]") events.pidfds[number] = read_pidfd(process, number);
   }
   if (memfds) events.memfds = read_memfds(process, table, before ? &before->memfds : nullptr, warnings);
+  events.aio = read_aio(process, warnings);
   if (!any) return events;
   events.inotifies = read_inotifies(process, table, before ? &before->inotifies : nullptr, warnings);
   events.epolls = read_epolls(process, table, warnings);
@@ -96,7 +97,7 @@ util::Warnings restore_events(Process& process, const DescriptorTable& table, co
   for (auto& [number, mask] : wanted.signal_masks)
     if (is_there(number)) tell(left, "signalfd", "signal descriptor (signalfd)", number, restore_signalfd(process, number, mask));
   append(left, restore_memfds(process, wanted.memfds));
-  remove_rings(process, table);
+  append(left, restore_foreign(process, table, wanted.aio));
   return left;
 }
 

@@ -27,6 +27,7 @@ struct Events {
   EpollSets epolls;
   Memfds memfds;
   Rings rings;
+  AioContexts aio;
 };
 
 Events read_events(tracee::Process& process, const DescriptorTable& table, const Events* before, util::Warnings& warnings);

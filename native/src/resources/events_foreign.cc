@@ -1,11 +1,13 @@
 #include "resources/events_foreign.h"
 
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <fstream>
 
-#include "memory/maps.h"
 #include "resources/fdinfo.h"
 
 namespace rollpoint::resources {
@@ -16,6 +18,8 @@ using tracee::RemoteSyscalls;
 namespace {
 
 constexpr const char* kRing = "anon_inode:[io_uring]";
+constexpr const char* kFaults = "anon_inode:[userfaultfd]";
+constexpr const char* kAioRing = "/[aio] (deleted)";
 
 RingProgress progress(const tracee::Process& process, int number) {
   const FdInfo info(process, number);
@@ -38,7 +42,7 @@ Rings read_foreign(const tracee::Process& process, const DescriptorTable& table,
     if (descriptor.target == kRing) {
       rings[number] = progress(process, number);
       warnings.push_back({"ioUring", "io_uring is active (" + which + "): its rings stay as they are. Once it has worked on, this snapshot can no longer be restored."});
-    } else if (descriptor.target == "anon_inode:[userfaultfd]") {
+    } else if (descriptor.target == kFaults) {
       warnings.push_back({"userfaultfd", "The program handles page faults itself (userfaultfd, " + which + "): its registrations and faults in progress stay as they are."});
     } else if (descriptor.target == "anon_inode:[fanotify]") {
       warnings.push_back({"fanotify", "The fanotify " + which + " stays as it is: marks and unread events are not rolled back."});
@@ -61,14 +65,48 @@ std::vector<std::string> ring_obstacles(const tracee::Process& process, const De
   return result;
 }
 
-void remove_rings(tracee::Process& process, const DescriptorTable& table) {
+AioContexts read_aio(const tracee::Process& process, util::Warnings& warnings) {
+  // Of the whole system: where nobody uses AIO, nobody has to look for it.
+  uint64_t in_use = 1;
+  std::ifstream("/proc/sys/fs/aio-nr") >> in_use;
+  AioContexts contexts;
+  if (!in_use) return contexts;
+  for (auto& vma : memory::read_maps(process.pid()))
+    if (vma.path == kAioRing) contexts.insert(vma.start);
+  if (!contexts.empty()) warnings.push_back({"aio", "Linux AIO is in use: requests in flight and results that nobody has fetched stay as they are."});
+  return contexts;
+}
+
+util::Warnings restore_foreign(tracee::Process& process, const DescriptorTable& table, const AioContexts& wanted) {
+  util::Warnings left;
   std::vector<RemoteCall> calls;
+  auto gone = wanted;
   for (auto& vma : memory::read_maps(process.pid())) {
+    if (vma.path == kAioRing && !gone.erase(vma.start)) calls.push_back({SYS_io_destroy, {vma.start}});
     if (vma.path != kRing) continue;
     const bool known = std::any_of(table.begin(), table.end(), [&](auto& entry) { return entry.second.inode == vma.inode && entry.second.target == kRing; });
     if (!known) calls.push_back({SYS_munmap, {vma.start, vma.bytes()}});
   }
   if (!calls.empty()) RemoteSyscalls(process).batch(calls);
+  if (!gone.empty()) left.push_back({"aio", "The program has ended a context of Linux AIO since, which does not come back."});
+  return left;
+}
+
+void provide_pages(const tracee::Process& process, const DescriptorTable& table, const std::vector<memory::Vma>& maps, const util::RangeSet& ranges) {
+  if (ranges.empty()) return;
+  for (auto& [number, descriptor] : table) {
+    if (descriptor.target != kFaults || descriptor.shares_with != number) continue;
+    const auto fd = borrow(process, number);
+    for (auto& vma : maps) {
+      if (!ranges.overlaps(vma.range())) continue;
+      for (auto& range : util::intersect(ranges, util::RangeSet{vma.range()})) {
+        // Refused where the range is not one of its own.
+        uffdio_zeropage request{};
+        request.range = {range.start, range.bytes()};
+        ioctl(fd.get(), UFFDIO_ZEROPAGE, &request);
+      }
+    }
+  }
 }
 
 }  // namespace rollpoint::resources

@@ -120,6 +120,7 @@ uint64_t restore_memory(EngineState& state, const Snapshot& target) {
   const RangeSet held_now = util::unite(elsewhere, over_files);
   const auto pages = pages_to_write(state, target, written, held_now);
   drop_pages(state, target, held_now);
+  resources::provide_pages(state.process, target.state.descriptors, target.maps, util::subtract(target.held, held_now));
   const bool compare = !state.tracker->precise();
   uint64_t count = 0;
   for (size_t begin = 0; begin < pages.size(); begin += EngineState::kChunk) {
