@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,11 +48,19 @@ UniqueFd duplicate(const Process& process, int fd) {
   return UniqueFd(static_cast<int>(syscall(SYS_pidfd_getfd, process.pidfd(), fd, 0)));
 }
 
-DescriptorKind kind_of(const std::string& target, const struct stat& info) {
+// Looks like a file of this length, the text that mq_overview(7) describes.
+bool is_message_queue(const std::string& path, const struct stat& info) {
+  constexpr auto kMqueueMagic = 0x19800202;  // ipc/mqueue.c
+  constexpr off_t kTextLength = 80;
+  struct statfs system {};
+  return info.st_size == kTextLength && statfs(path.c_str(), &system) == 0 && system.f_type == kMqueueMagic;
+}
+
+DescriptorKind kind_of(const std::string& path, const std::string& target, const struct stat& info) {
   if (target.starts_with("pipe:")) return DescriptorKind::kPipe;
   if (target.starts_with("socket:")) return DescriptorKind::kSocket;
   if (target.starts_with("anon_inode:")) return DescriptorKind::kEvent;
-  if (S_ISREG(info.st_mode)) return DescriptorKind::kFile;
+  if (S_ISREG(info.st_mode)) return is_message_queue(path, info) ? DescriptorKind::kMessageQueue : DescriptorKind::kFile;
   if (S_ISDIR(info.st_mode)) return DescriptorKind::kDirectory;
   if (S_ISFIFO(info.st_mode)) return DescriptorKind::kPipe;
   if (S_ISSOCK(info.st_mode)) return DescriptorKind::kSocket;
@@ -94,7 +103,7 @@ std::vector<int> open_numbers(const Process& process) {
 }
 
 bool may_hold(DescriptorKind kind) {
-  return kind == DescriptorKind::kFile || kind == DescriptorKind::kDirectory || kind == DescriptorKind::kDevice;
+  return kind == DescriptorKind::kFile || kind == DescriptorKind::kDirectory || kind == DescriptorKind::kDevice || kind == DescriptorKind::kMessageQueue;
 }
 
 bool seekable(DescriptorKind kind) { return kind == DescriptorKind::kFile || kind == DescriptorKind::kDirectory; }
@@ -102,6 +111,7 @@ bool seekable(DescriptorKind kind) { return kind == DescriptorKind::kFile || kin
 const char* name_of(DescriptorKind kind) {
   switch (kind) {
     case DescriptorKind::kFile: return "file";
+    case DescriptorKind::kMessageQueue: return "message queue";
     case DescriptorKind::kDirectory: return "directory";
     case DescriptorKind::kTerminal: return "terminal";
     case DescriptorKind::kDevice: return "device";
@@ -221,7 +231,7 @@ DescriptorTable read_descriptors(Process& process, const DescriptorTable* before
     descriptor.target = read_link(path);
     struct stat info {};
     if (descriptor.target.empty() || stat(path.c_str(), &info) < 0) continue;
-    descriptor.kind = kind_of(descriptor.target, info);
+    descriptor.kind = kind_of(path, descriptor.target, info);
     descriptor.device = info.st_dev;
     descriptor.inode = info.st_ino;
     descriptor.shares_with = number;

@@ -22,7 +22,7 @@ struct HeldFile {
   util::UniqueFd fd;
 };
 
-enum class DescriptorKind { kFile, kDirectory, kTerminal, kDevice, kPipe, kSocket, kEvent, kOther };
+enum class DescriptorKind { kFile, kDirectory, kTerminal, kDevice, kPipe, kSocket, kEvent, kMessageQueue, kOther };
 
 struct Descriptor {
   DescriptorKind kind = DescriptorKind::kOther;

@@ -46,6 +46,8 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
   state.descriptors = read_descriptors(process, before ? &before->descriptors : nullptr);
   state.terminals = read_terminals(process, state.descriptors, !state.controls.has_children);
   state.events = read_events(process, state.descriptors, before ? &before->events : nullptr, warnings);
+  state.system_v = read_system_v(process, before ? &before->system_v : nullptr, warnings);
+  state.message_queues = read_message_queues(state.descriptors, warnings);
   tell_what_is_not_held(state.descriptors, warnings);
   return state;
 }
@@ -76,6 +78,8 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
     append(left, restore_timers(remote, process.pid(), wanted.timers));
   }
   append(left, restore_terminals(process, wanted.descriptors, wanted.terminals, !wanted.controls.has_children));
+  append(left, restore_system_v(process, wanted.system_v));
+  append(left, restore_message_queues(wanted.descriptors, wanted.message_queues));
   append(left, restore_watchers(process, wanted.descriptors, wanted.events));
   restore_pending_signals(process, wanted.pending);
   return left;
@@ -94,6 +98,8 @@ std::vector<std::string> compare_process_state(tracee::Process& process, const P
   append(result, compare_events(process, wanted.events));
   append(result, compare_attributes(process, wanted.attributes));
   append(result, compare_terminals(process, wanted.descriptors, wanted.terminals));
+  append(result, compare_system_v(process, wanted.system_v));
+  append(result, compare_message_queues(wanted.descriptors, wanted.message_queues));
   RemoteSyscalls remote(process);
   append(result, compare_controls(remote, process.pid(), wanted.controls));
   if (read_signal_actions(remote) != wanted.actions) result.push_back("a signal action differs");

@@ -10,8 +10,10 @@
 #include "resources/controls.h"
 #include "resources/descriptors.h"
 #include "resources/events.h"
+#include "resources/message_queues.h"
 #include "resources/pending_signals.h"
 #include "resources/signal_actions.h"
+#include "resources/system_v.h"
 #include "resources/terminal.h"
 #include "resources/timers.h"
 
@@ -26,6 +28,8 @@ struct ProcessState {
   DescriptorTable descriptors;
   Events events;
   Terminals terminals;
+  SystemV system_v;
+  MessageQueues message_queues;
 };
 
 struct ReadOptions {

@@ -128,7 +128,7 @@ void warn(EngineState& state, Snapshot& snapshot, bool children_are_held) {
     snapshot.exact = false;
   };
   for (auto& vma : snapshot.maps) {
-    if (!vma.shared || !vma.writable() || vma.is_shared_anonymous()) continue;
+    if (!vma.shared || !vma.writable() || vma.is_shared_anonymous() || (vma.is_sysv() && !resources::attached_elsewhere(static_cast<int>(vma.inode), {state.process.pid(), state.twin ? state.twin->pid() : 0}))) continue;
     tell("sharedMapping", "The shared mapping of " + vma.path + " is rolled back for everybody who maps it.");
   }
   if (children_are_held) return;

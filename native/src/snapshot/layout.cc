@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 
+#include "resources/system_v.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
 
@@ -63,7 +64,7 @@ std::string range_text(uint64_t start, uint64_t end) {
 }
 
 bool needs_file(const Piece& piece) {
-  return piece.wanted && piece.wanted->is_file() && !piece.wanted->is_shared_anonymous() && !(piece.now && same_backing(*piece.now, *piece.wanted));
+  return piece.wanted && piece.wanted->is_file() && !piece.wanted->is_shared_anonymous() && !piece.wanted->is_sysv() && !(piece.now && same_backing(*piece.now, *piece.wanted));
 }
 
 // Opens files inside the debuggee, each once, and closes them all.
@@ -148,7 +149,7 @@ std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vecto
   for (auto& piece : pieces(now, wanted)) {
     if (!needs_file(piece)) continue;
     const Vma& vma = *piece.wanted;
-    if (vma.deleted() || vma.is_memfd() || vma.is_sysv())
+    if (vma.deleted() || vma.is_memfd())
       result.push_back("The program has unmapped " + vma.path + " since, and it can no longer be opened.");
     else if (access(vma.file_path().c_str(), R_OK) != 0)
       result.push_back("The program has unmapped " + vma.path + " since, and the file is gone or not readable.");
@@ -164,6 +165,7 @@ void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, ui
   const auto now = tracked_maps(process);
   const auto plan = pieces(now, wanted);
   std::vector<RemoteCall> unmap, rest;
+  std::vector<const Piece*> segments;
   std::optional<uint64_t> grown_stack;
   RemoteFiles files(remote);
   for (auto& piece : plan) {
@@ -182,7 +184,10 @@ void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, ui
       grown_stack = piece.start;
       continue;
     }
-    if (!vma.is_file() || vma.is_shared_anonymous()) {
+    if (vma.is_sysv()) {
+      segments.push_back(&piece);
+      rest.push_back({SYS_mprotect, {piece.start, size, protection}});
+    } else if (!vma.is_file() || vma.is_shared_anonymous()) {
       rest.push_back(map_anonymous(piece.start, size, vma));
     } else {
       const uint64_t flags = (vma.shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | MAP_NORESERVE;
@@ -192,6 +197,8 @@ void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, ui
   // Unmap first: a mapping made over a growing stack can leave the guard gap in place (mmap(2)).
   for (auto* calls : {&unmap, &rest}) {
     // Grown as the program itself grows it: a mapping of ours below it would not grow on with it.
+    if (calls == &rest)
+      for (auto* piece : segments) resources::attach_segment(remote, *piece->wanted, piece->start, piece->end - piece->start);
     if (calls == &rest && grown_stack) grow_stack(process, *grown_stack);
     if (calls->empty()) continue;
     remote.batch(*calls);
@@ -217,6 +224,8 @@ std::vector<std::string> compare_layout(const std::vector<Vma>& now, const std::
       result.push_back(where + "is not mapped: " + piece.wanted->path);
     } else if (piece.now->prot != piece.wanted->prot) {
       result.push_back(where + "has another protection");
+    } else if (piece.wanted->is_sysv() && piece.now->is_sysv()) {
+      // One that had been removed may be another by now, with the same content.
     } else if (piece.wanted->is_shared_anonymous() ? !piece.now->is_shared_anonymous() : !same_backing(*piece.now, *piece.wanted)) {
       result.push_back(where + "is another mapping: " + piece.now->path + " instead of " + piece.wanted->path);
     }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "resources/system_v.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
 
@@ -23,7 +24,9 @@ std::unique_ptr<Twin> Twin::freeze(tracee::Process& process, tracee::WindowMemor
   const uint64_t flags = CLONE_FILES | CLONE_FS | (process.launched() ? CLONE_PARENT : 0);
   // The debuggee maps the window only for the moment of the clone.
   auto window = tracee::open_window(process, std::move(window_memory));
+  const auto segments = resources::keep_out_of_clones(remote, process.pid());
   const pid_t pid = remote.clone(SYS_clone, flags);
+  resources::let_into_clones(remote, segments);
   if (window) tracee::unmap(process, *window);
   auto twin = std::unique_ptr<Twin>(new Twin(process, pid, std::move(window)));
   if (!process.launched()) twin->leave_descriptors();
