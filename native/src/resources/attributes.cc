@@ -43,7 +43,7 @@ Attributes read_attributes(const Process& process, const Attributes* before) {
   }
   result.umask = umask_of(process);
   for (size_t i = 0; i < result.limits.size(); ++i)
-    prlimit(process.pid(), static_cast<__rlimit_resource>(i), nullptr, &result.limits[i]);
+    if (rlimit limit{}; prlimit(process.pid(), static_cast<__rlimit_resource>(i), nullptr, &limit) == 0) result.limits[i] = limit;
   return result;
 }
 
@@ -60,10 +60,10 @@ util::Warnings restore_attributes(Process& process, const Attributes& wanted) {
   for (size_t i = 0; i < wanted.limits.size(); ++i) {
     rlimit now{};
     const auto resource = static_cast<__rlimit_resource>(i);
-    if (prlimit(process.pid(), resource, nullptr, &now) < 0 || same(now, wanted.limits[i])) continue;
-    if (prlimit(process.pid(), resource, &wanted.limits[i], nullptr) == 0) continue;
+    if (prlimit(process.pid(), resource, nullptr, &now) < 0 || !wanted.limits[i] || same(now, *wanted.limits[i])) continue;
+    if (prlimit(process.pid(), resource, &*wanted.limits[i], nullptr) == 0) continue;
     // A hard limit once lowered stays so without CAP_SYS_RESOURCE.
-    rlimit soft{std::min(wanted.limits[i].rlim_cur, now.rlim_max), now.rlim_max};
+    rlimit soft{std::min(wanted.limits[i]->rlim_cur, now.rlim_max), now.rlim_max};
     prlimit(process.pid(), resource, &soft, nullptr);
     left.push_back({"limit", "Resource limit " + std::to_string(i) + " was lowered for good since the snapshot."});
   }
@@ -76,7 +76,7 @@ std::vector<std::string> compare_attributes(const Process& process, const Attrib
   if (umask_of(process) != wanted.umask) result.push_back("the umask differs");
   for (size_t i = 0; i < wanted.limits.size(); ++i) {
     rlimit now{};
-    if (prlimit(process.pid(), static_cast<__rlimit_resource>(i), nullptr, &now) == 0 && !same(now, wanted.limits[i]))
+    if (prlimit(process.pid(), static_cast<__rlimit_resource>(i), nullptr, &now) == 0 && wanted.limits[i] && !same(now, *wanted.limits[i]))
       result.push_back("resource limit " + std::to_string(i) + " differs");
   }
   return result;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,8 @@ struct Attributes {
   /// O_PATH: survives that the directory is renamed or removed.
   std::shared_ptr<util::UniqueFd> directory;
   unsigned umask = 0;
-  std::array<rlimit, RLIM_NLIMITS> limits{};
+  /// nullopt where the process has become another user, whose limits are not ours to look at.
+  std::array<std::optional<rlimit>, RLIM_NLIMITS> limits{};
 };
 
 Attributes read_attributes(const tracee::Process& process, const Attributes* before);

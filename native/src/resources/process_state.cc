@@ -42,6 +42,8 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
     state.controls = read_controls(remote, process.pid());
   }
   state.pending = read_pending_signals(process);
+  const auto status = process.hold_status();
+  state.identity = read_identity(process);
   state.attributes = read_attributes(process, before ? &before->attributes : nullptr);
   state.descriptors = read_descriptors(process, before ? &before->descriptors : nullptr);
   state.terminals = read_terminals(process, state.descriptors, !state.controls.has_children);
@@ -53,7 +55,10 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
 }
 
 std::vector<std::string> process_state_obstacles(const tracee::Process& process, const ProcessState& wanted) {
-  return event_obstacles(process, wanted.descriptors, wanted.events);
+  auto result = identity_obstacles(process, wanted.identity);
+  // A look that may need remote system calls is no more to be had then.
+  if (result.empty()) append(result, event_obstacles(process, wanted.descriptors, wanted.events));
+  return result;
 }
 
 util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted) {
@@ -70,6 +75,7 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
   auto left = restore_descriptors(process, wanted.descriptors, recreate, recognise);
   append(left, restore_events(process, wanted.descriptors, wanted.events));
   append(left, restore_attributes(process, wanted.attributes));
+  append(left, restore_identity(process, wanted.identity));
   {
     RemoteSyscalls remote(process);
     append(left, restore_controls(remote, process.pid(), wanted.controls));
@@ -97,6 +103,7 @@ std::vector<std::string> compare_process_state(tracee::Process& process, const P
   auto result = compare_descriptors(process, wanted.descriptors);
   append(result, compare_events(process, wanted.events));
   append(result, compare_attributes(process, wanted.attributes));
+  append(result, compare_identity(process, wanted.identity));
   append(result, compare_terminals(process, wanted.descriptors, wanted.terminals));
   append(result, compare_system_v(process, wanted.system_v));
   append(result, compare_message_queues(wanted.descriptors, wanted.message_queues));

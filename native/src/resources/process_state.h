@@ -10,6 +10,7 @@
 #include "resources/controls.h"
 #include "resources/descriptors.h"
 #include "resources/events.h"
+#include "resources/identity.h"
 #include "resources/message_queues.h"
 #include "resources/pending_signals.h"
 #include "resources/signal_actions.h"
@@ -25,6 +26,7 @@ struct ProcessState {
   Timers timers;
   Attributes attributes;
   Controls controls;
+  Identity identity;
   DescriptorTable descriptors;
   Events events;
   Terminals terminals;

@@ -26,7 +26,11 @@ Engine::Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks, bool 
 
 Engine::~Engine() = default;
 
-CaptureResult Engine::capture(const CaptureOptions& options) { return snapshot::capture(*state_, options); }
+CaptureResult Engine::capture(const CaptureOptions& options) {
+  const auto status = state_->process.hold_status();
+  tracee::RemoteSyscalls::require_no_filter(state_->process);
+  return snapshot::capture(*state_, options);
+}
 
 RollbackResult Engine::rollback(SnapshotId id) {
   settle(*state_);
@@ -115,6 +119,8 @@ std::vector<uint64_t> Engine::exit_sites(bool of_program) {
 bool Engine::has_snapshots() const { return !state_->snapshots.empty(); }
 
 bool Engine::park_at_exit(tracee::Tracee& tracee) {
+  // Looking after one that has a filter may kill it.
+  if (state_->process.status_field("Seccomp") != "0") return false;
   // The last one must go: with it the process ends.
   return state_->process.visible_threads() > 1 && state_->referenced(tracee.tid()) && park_exiting_thread(state_->process, tracee);
 }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "supervisor/stop_facts.h"
+#include "supervisor/word_size.h"
 
 namespace rollpoint::supervisor {
 
@@ -24,6 +25,15 @@ void RunControl::handle_exec(Tracee& tracee) {
   const int next = process_.waiter().wait_for(survivor.tid());
   if (WIFEXITED(next) || WIFSIGNALED(next)) {
     handle_gone(survivor.tid(), next);
+    return;
+  }
+  if (auto why = refusal(survivor.tid())) {
+    callbacks_.log("The program has replaced itself by another one. " + *why + " It runs on without the debugger.");
+    ptrace(PTRACE_DETACH, survivor.tid(), nullptr, nullptr);
+    ended_ = true;
+    running_ = false;
+    process_.tracees().clear();
+    callbacks_.ended({});
     return;
   }
   survivor.note_stop(next);

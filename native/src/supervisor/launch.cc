@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "supervisor/word_size.h"
 #include "util/error.h"
 
 namespace rollpoint::supervisor {
@@ -162,6 +163,11 @@ std::unique_ptr<Process> launch(const LaunchRequest& request, tracee::Waiter& wa
       throw util::CodedError(util::kProcessGone, "The program ended before its first instruction.");
     }
     if (status >> 16 == PTRACE_EVENT_EXEC) {
+      if (auto why = refusal(pid)) {
+        kill(pid, SIGKILL);
+        while (WIFSTOPPED(waiter.wait_for(pid))) continue;
+        throw util::CodedError(util::kUnsupported, *why);
+      }
       auto process = std::make_unique<Process>(pid, true, waiter);
       auto& tracee = process->add(pid);
       tracee.note_stop(status);
@@ -201,6 +207,10 @@ std::unique_ptr<Process> attach(pid_t pid, tracee::Waiter& waiter) {
       if (WIFEXITED(status) || WIFSIGNALED(status)) {
         process->remove(tid);
         continue;
+      }
+      if (auto why = refusal(tid)) {
+        for (auto& [other, each] : process->tracees()) ptrace(PTRACE_DETACH, other, nullptr, nullptr);
+        throw util::CodedError(util::kUnsupported, *why);
       }
       tracee.note_stop(status);
       if ((status >> 16) != 0 && (status >> 16) != PTRACE_EVENT_STOP) settle(*process, tracee);

@@ -50,6 +50,7 @@ class RunControl {
     std::function<bool(tracee::Tracee&)> park_at_exit;
     /// The program is about to end by itself. True: that is to be told as a stop (`kExit`) first.
     std::function<bool()> hold_at_exit;
+    std::function<void(std::string)> log;
   };
 
   RunControl(tracee::Process& process, Kin& kin, Callbacks callbacks) : process_(process), kin_(kin), callbacks_(std::move(callbacks)) {}

@@ -99,7 +99,8 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
                              emit({pid, SnapshotsLost{std::move(ids), "The program replaced itself by another one (exec); the snapshots before that are gone."}});
                          },
                      .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); },
-                     .hold_at_exit = [this] { return hold_at_exit_ && engine_->has_snapshots(); }});
+                     .hold_at_exit = [this] { return hold_at_exit_ && engine_->has_snapshots(); },
+                     .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); }});
   family_->follow(*control_);
 }
 

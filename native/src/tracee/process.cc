@@ -1,5 +1,6 @@
 #include "tracee/process.h"
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -61,12 +62,31 @@ std::vector<std::byte> Process::auxv() const {
   return bytes;
 }
 
+namespace {
+std::string read_status(pid_t pid) {
+  const util::UniqueFd fd(open(("/proc/" + std::to_string(pid) + "/status").c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text(8192, '\0');
+  const ssize_t length = fd ? read(fd.get(), text.data(), text.size()) : 0;
+  text.resize(length > 0 ? static_cast<size_t>(length) : 0);
+  return text;
+}
+}  // namespace
+
+Process::HeldStatus::HeldStatus(const Process& process) : process_(process), outermost_(!process.status_) {
+  if (outermost_) process_.status_ = read_status(process.pid_);
+}
+
+Process::HeldStatus::~HeldStatus() {
+  if (outermost_) process_.status_.reset();
+}
+
 std::string Process::status_field(const char* name) const {
-  std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
-  const std::string prefix = std::string(name) + ":\t";
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with(prefix)) return line.substr(prefix.size());
-  return {};
+  const std::string text = status_ ? *status_ : read_status(pid_);
+  const std::string line = "\n" + std::string(name) + ":\t";
+  const auto at = text.find(line);
+  if (at == std::string::npos) return {};
+  const auto begin = at + line.size();
+  return text.substr(begin, text.find('\n', begin) - begin);
 }
 
 void Process::take_new_body(pid_t pid) {

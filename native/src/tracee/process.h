@@ -59,6 +59,18 @@ class Process {
   std::vector<std::byte> auxv() const;
   /// A field of /proc/PID/status, such as "Seccomp"; empty where absent.
   std::string status_field(const char* name) const;
+  /// While this lives, `status_field` reads the file once: for when nothing runs that could change it.
+  class HeldStatus {
+   public:
+    explicit HeldStatus(const Process& process);
+    ~HeldStatus();
+    HeldStatus(const HeldStatus&) = delete;
+
+   private:
+    const Process& process_;
+    bool outermost_;
+  };
+  HeldStatus hold_status() const { return HeldStatus(*this); }
   /// After an exec: everything about the old image is forgotten.
   void reset_after_exec(pid_t former_tid);
   /// Stands for another process from here on, one that has no thread yet.
@@ -71,6 +83,7 @@ class Process {
   memory::RemoteMemory memory_;
   util::UniqueFd pidfd_;
   std::map<pid_t, std::unique_ptr<Tracee>> tracees_;
+  mutable std::optional<std::string> status_;
 };
 
 }  // namespace rollpoint::tracee

@@ -54,12 +54,7 @@ RemoteSyscalls::RemoteSyscalls(Process& process, Tracee& tracee) : process_(proc
 }
 
 void RemoteSyscalls::ensure_scratch() {
-  // Filter mode 2 may answer an unexpected call with SIGSYS; strict mode 1 kills outright (seccomp(2)).
-  if (auto seccomp = process_.status_field("Seccomp"); seccomp == "1" || seccomp == "2") {
-    throw CodedError(util::kUnsupported,
-                     "The program runs under a seccomp filter, which could kill it for the system calls that a "
-                     "snapshot needs. Debugging goes on; snapshots need the filter switched off.");
-  }
+  require_no_filter(process_);
   auto r = tracee_.registers();
   r.rip = find_syscall_instruction(process_);
   auto map = [&](uint64_t hint, size_t size, uint64_t protection, uint64_t flags) {
@@ -197,9 +192,23 @@ uint64_t RemoteSyscalls::spare_syscall(const Process& process) {
   return process.scratch->code + arch::kSyscallLoopSpare;
 }
 
+void RemoteSyscalls::require_no_filter(const Process& process) {
+  // Filter mode 2 may answer an unexpected call with SIGSYS; strict mode 1 kills outright (seccomp(2)).
+  if (auto seccomp = process.status_field("Seccomp"); seccomp == "1" || seccomp == "2") {
+    throw CodedError(util::kUnsupported,
+                     "The program runs under a seccomp filter, which could kill it for the system calls that a "
+                     "snapshot needs. Debugging goes on; snapshots need the filter switched off.");
+  }
+}
+
 void RemoteSyscalls::remove_scratch(Process& process) {
   if (!process.scratch) return;
   const Scratch scratch = *process.scratch;
+  // Left where they are rather than have the program killed for their sake.
+  if (process.status_field("Seccomp") == "1" || process.status_field("Seccomp") == "2") {
+    process.scratch.reset();
+    return;
+  }
   auto& tracee = process.injector();
   RemoteSyscalls remote(process, tracee);
   auto r = tracee.registers();

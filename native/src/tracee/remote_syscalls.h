@@ -40,6 +40,9 @@ class RemoteSyscalls {
   uint64_t put(const void* data, size_t size, size_t offset = 0);
   void get(void* data, size_t size, size_t offset = 0);
 
+  /// Throws CodedError(kUnsupported) when a thread runs under a seccomp filter, which could kill the program for a remote
+  /// system call. It may have installed it since the last one.
+  static void require_no_filter(const Process& process);
   /// Takes the scratch pages out of the debuggee again (detach).
   static void remove_scratch(Process& process);
   /// Address of a lone syscall instruction in the scratch page.

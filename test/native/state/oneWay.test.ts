@@ -1,0 +1,67 @@
+// What a process gives up for good: told, or refused before anything is changed.
+import { expect } from 'chai';
+import { Rig } from '../../support/native';
+import { describeKind } from '../../support/stateKinds';
+
+const program = 'oneway';
+
+describeKind({
+  kind: 'Privileges given up (no_new_privs)',
+  program,
+  args: ['privileges'],
+  expected: 'told',
+  warnings: /given up gaining privileges/,
+  note: 'The kernel has no way back.',
+});
+
+describe('what must not be rolled back', () => {
+  let rig: Rig | undefined;
+  afterEach(async () => {
+    await rig?.dispose();
+    rig = undefined;
+  });
+
+  const refused = async (argument: string, reason: RegExp) => {
+    rig = await Rig.launch(program, [argument]);
+    await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+    await rig.continueToBreakpoint();
+    const { id } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.continueToBreakpoint();
+    const failure = async (work: Promise<unknown>) => work.then(() => new Error('no error'), (error: Error) => error);
+    const error = (await failure(rig.core.rollback(id))) as Error & { trusted?: boolean };
+    expect(error.message).to.match(reason);
+    expect(error.trusted).to.equal(true);
+    return { rig, failure };
+  };
+  const toTheEnd = async (running: Rig) => {
+    await running.continueToBreakpoint();
+    await running.clearBreakpoints();
+    let event = await running.continue();
+    while (event.type === 'stopped') event = await running.continue();
+    expect(event).to.deep.include({ type: 'exited', code: 0 });
+    expect(await running.allOutput()).to.match(/PASS/);
+  };
+
+  it('is refused after a seccomp filter was installed, and so is a snapshot; the program goes on', async () => {
+    const { rig, failure } = await refused('filter', /seccomp filter/);
+    expect((await failure(rig.core.capture({ tid: rig.pid, files: 'rewind' }))).message).to.match(/runs under a seccomp filter, which could kill it/);
+    await toTheEnd(rig);
+  });
+
+  it('lets go of a program that has installed a seccomp filter since the snapshot', async () => {
+    const { rig } = await refused('filter', /seccomp filter/);
+    await rig.core.detach();
+    await rig.outputMatching(/PASS/);
+  });
+
+  if (process.getuid!() === 0) {
+    it('is refused after the program has become another user', async () => {
+      const { rig } = await refused('user', /given up its user or group/);
+      await toTheEnd(rig);
+    });
+  }
+});
+
+if (process.getuid!() === 0) {
+  describeKind({ kind: 'Effective user of a privileged program', program, args: ['effective'], expected: 'restored', threads: false });
+}
