@@ -38,14 +38,14 @@ std::array<unsigned, 4> four(const std::string& text) {
 
 uint64_t bits(const std::string& text) { return strtoull(text.c_str(), nullptr, 16); }
 
-bool may(const Identity& identity, int capability) { return identity.permitted >> capability & 1; }
+bool may(const Standing& identity, int capability) { return identity.permitted >> capability & 1; }
 
 // setresuid(2): any of the three may become any of the three; a privileged process may do as it likes.
 bool within_reach(const std::array<unsigned, 4>& now, const std::array<unsigned, 4>& wanted, bool privileged) {
   return privileged || std::all_of(wanted.begin(), wanted.begin() + 3, [&](unsigned id) { return std::find(now.begin(), now.begin() + 3, id) != now.begin() + 3; });
 }
 
-bool same_credentials(const Identity& a, const Identity& b) {
+bool same_credentials(const Standing& a, const Standing& b) {
   return a.users == b.users && a.groups == b.groups && a.supplementary == b.supplementary && a.permitted == b.permitted && a.effective == b.effective && a.inheritable == b.inheritable;
 }
 
@@ -59,7 +59,7 @@ void put_capabilities(RemoteSyscalls& remote, uint64_t effective, uint64_t permi
 }
 
 // System calls change the credentials of the calling thread alone.
-void put_credentials(Process& process, const Identity& now, const Identity& wanted) {
+void put_credentials(Process& process, const Standing& now, const Standing& wanted) {
   for (auto& [tid, tracee] : process.tracees()) {
     if (tracee->parked() || tracee->in_vfork) continue;
     RemoteSyscalls remote(process, *tracee);
@@ -75,8 +75,8 @@ void put_credentials(Process& process, const Identity& now, const Identity& want
 
 }  // namespace
 
-Identity read_identity(const Process& process) {
-  Identity identity;
+Standing read_identity(const Process& process) {
+  Standing identity;
   identity.users = four(process.status_field("Uid"));
   identity.groups = four(process.status_field("Gid"));
   identity.supplementary = numbers(process.status_field("Groups"));
@@ -98,7 +98,7 @@ Identity read_identity(const Process& process) {
   return identity;
 }
 
-std::vector<std::string> identity_obstacles(const Process& process, const Identity& wanted) {
+std::vector<std::string> identity_obstacles(const Process& process, const Standing& wanted) {
   std::vector<std::string> result;
   const auto held = process.hold_status();
   const auto now = read_identity(process);
@@ -109,7 +109,7 @@ std::vector<std::string> identity_obstacles(const Process& process, const Identi
   return result;
 }
 
-util::Warnings restore_identity(Process& process, const Identity& wanted) {
+util::Warnings restore_identity(Process& process, const Standing& wanted) {
   util::Warnings left;
   auto tell = [&](std::string message) { left.push_back({"oneWay", std::move(message)}); };
   const auto before = read_identity(process);
@@ -128,7 +128,7 @@ util::Warnings restore_identity(Process& process, const Identity& wanted) {
   return left;
 }
 
-std::vector<std::string> compare_identity(const Process& process, const Identity& wanted) {
+std::vector<std::string> compare_identity(const Process& process, const Standing& wanted) {
   std::vector<std::string> result;
   const auto now = read_identity(process);
   if (!same_credentials(now, wanted)) result.push_back("users, groups or capabilities differ");

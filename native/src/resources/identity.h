@@ -16,7 +16,7 @@
 
 namespace rollpoint::resources {
 
-struct Identity {
+struct Standing {
   std::array<unsigned, 4> users{}, groups{};  // real, effective, saved, file system
   std::vector<unsigned> supplementary;
   uint64_t inheritable = 0, permitted = 0, effective = 0, bounding = 0, ambient = 0;  // capabilities
@@ -27,11 +27,11 @@ struct Identity {
   std::map<std::string, ino_t> namespaces;
 };
 
-Identity read_identity(const tracee::Process& process);
+Standing read_identity(const tracee::Process& process);
 /// Why the process must not be rolled back to `wanted`, in words; empty: it may. Changes nothing.
-std::vector<std::string> identity_obstacles(const tracee::Process& process, const Identity& wanted);
+std::vector<std::string> identity_obstacles(const tracee::Process& process, const Standing& wanted);
 /// What could not be put back.
-util::Warnings restore_identity(tracee::Process& process, const Identity& wanted);
-std::vector<std::string> compare_identity(const tracee::Process& process, const Identity& wanted);
+util::Warnings restore_identity(tracee::Process& process, const Standing& wanted);
+std::vector<std::string> compare_identity(const tracee::Process& process, const Standing& wanted);
 
 }  // namespace rollpoint::resources

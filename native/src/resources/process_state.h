@@ -26,7 +26,7 @@ struct ProcessState {
   Timers timers;
   Attributes attributes;
   Controls controls;
-  Identity identity;
+  Standing identity;
   DescriptorTable descriptors;
   Events events;
   Terminals terminals;
