@@ -155,7 +155,7 @@ export class Rig {
   async continueToBreakpoint(): Promise<Stopped> {
     const stop = await this.continue();
     if (stop.type !== 'stopped' || stop.reason !== 'breakpoint') {
-      throw new Error(`Expected a breakpoint, got ${JSON.stringify(stop)}. Output:\n${this.output}`);
+      throw new Error(`Expected a breakpoint, got ${JSON.stringify(stop)}. Output:\n${await this.outputSoFar()}`);
     }
     return stop;
   }

@@ -1,0 +1,10 @@
+// Memory, its layout, and the threads that run in it.
+import { describeKind } from '../../support/stateKinds';
+
+describeKind({ kind: 'Memory: contents, mappings, protection, program break', program: 'mappings', expected: 'restored' });
+describeKind({
+  kind: 'Threads ended and born since: same numbers, what they wait in, joinable again',
+  program: 'threads',
+  expected: 'restored',
+  warnings: /pipe ends are open/,
+});
