@@ -1,12 +1,12 @@
 // `npm test [-- stage …]`: sets up what is missing, then runs the stages in order and stops at the first that fails.
 // The last line is `N passed, N failed` over all stages. `--all` goes on after a failure, `--no-setup` trusts the machine.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { filesLeft, markName, processesLeft } from './leftovers.mjs';
 import { asOrdinaryUser, ordinaryCheckout, ordinaryHome, uid } from './ordinaryUser.mjs';
-import { root } from './paths.mjs';
+import { at, root } from './paths.mjs';
 import { setup } from './setup.mjs';
 import { stages } from './stages.mjs';
 
@@ -95,6 +95,18 @@ function strayFiles() {
   return status === 0 ? stdout.split('\n').filter(Boolean) : [];
 }
 
+/** Takes the results that the tests of the kinds left in `from` to where the table of README is made of them. */
+function keepKinds(from, user) {
+  const to = at('test/output/kinds', user === 'ordinary' || !isRoot ? 'ordinary' : 'root');
+  rmSync(to, { recursive: true, force: true });
+  cpSync(from, to, { recursive: true });
+}
+
+/** True when the table of README says what the tests of all users have found. */
+function tableIsTrue() {
+  return spawnSync(process.execPath, ['.config/whatComesBack.mjs', '--check'], { cwd: root, stdio: 'inherit' }).status === 0;
+}
+
 /** One stage as one user: `{ passed, failed, notes }`. */
 async function runStage(stage, user) {
   // Short, because unix sockets below it have 108 bytes for their path.
@@ -107,6 +119,9 @@ async function runStage(stage, user) {
         ? { ...checkoutOfOrdinaryUser(), ...ordinaryHome(scratch) }
         : { cwd: root, node: process.execPath, env: { TMPDIR: tmp }, tmp };
     mkdirSync(place.tmp, { recursive: true });
+    const kinds = path.join(place.tmp, '..', 'kinds');
+    mkdirSync(kinds);
+    chmodSync(kinds, 0o777);
     const before = strayFiles();
     const mark = path.basename(scratch);
     const commands = stage.commands();
@@ -119,7 +134,7 @@ async function runStage(stage, user) {
       const program = command === process.execPath ? place.node : command;
       const local = args.map((arg) => (arg.startsWith(`${root}/`) ? path.join(place.cwd, path.relative(root, arg)) : arg));
       const [file, list] = user === 'ordinary' ? asOrdinaryUser(program, local) : [program, local];
-      const env = { ...process.env, ...place.env, ROLLPOINT_RESULTS: results, [markName]: mark };
+      const env = { ...process.env, ...place.env, ROLLPOINT_RESULTS: results, ROLLPOINT_KINDS: kinds, [markName]: mark };
       delete env.ROLLPOINT_BUILD_LOCKED;
       const minutes = stage.minutes * (process.env.ROLLPOINT_SOAK ? 6 : 1);
       const { code, output } = await execute(file, list, { cwd: place.cwd, env, minutes });
@@ -133,6 +148,7 @@ async function runStage(stage, user) {
       }
       if (failed > 0) break;
     }
+    if (stage.kinds) keepKinds(kinds, user);
     const strays = strayFiles().filter((file) => !before.includes(file));
     if (strays.length > 0) total.notes.push(`left in the checkout: ${strays.slice(0, 8).join(' ')}`);
     const files = filesLeft(place.tmp);
@@ -168,6 +184,14 @@ async function main() {
       const result = await runStage(stage, user);
       rows.push({ stage, user, seconds: (Date.now() - begin) / 1000, ...result });
       if (result.failed > 0) broken = true;
+    }
+    if (stage.kinds && !broken) {
+      const last = rows.at(-1);
+      if (tableIsTrue()) last.passed++;
+      else {
+        last.failed++;
+        broken = true;
+      }
     }
   }
 

@@ -23,7 +23,7 @@ function flagsOf(source) {
 }
 
 const compilers = {
-  '.c': (source, target) => ['gcc', ['-g', '-O0', '-pthread', ...flagsOf(source), '-o', target, source]],
+  '.c': (source, target) => ['gcc', ['-g', '-O0', '-pthread', '-o', target, source, ...flagsOf(source)]],
   '.cpp': (source, target) => ['g++', ['-std=c++17', '-g', '-O0', '-pthread', '-Wall', '-Wextra', '-o', target, source]],
   // A freestanding program of 32 bits: the assembler and the linker of every x86-64 machine make one.
   '.s': (source, target) => ['sh', ['-c', 'as --32 -o "$2.o" "$1" && ld -m elf_i386 -o "$2" "$2.o"; result=$?; rm -f "$2.o"; exit $result', 'sh', source, target]],

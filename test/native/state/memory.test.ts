@@ -1,4 +1,4 @@
-// Memory, its layout, and the threads that run in it.
+// Memory, its layout, the threads that run in it, and their registers.
 import { describeKind } from '../../support/stateKinds';
 
 describeKind({ kind: 'Memory: contents, mappings, protection, program break', program: 'mappings', expected: 'restored' });
@@ -8,3 +8,4 @@ describeKind({
   expected: 'restored',
   warnings: /pipe ends are open/,
 });
+describeKind({ kind: 'Registers: general, vector and floating point, rounding, segment bases', program: 'registers', expected: 'restored' });
