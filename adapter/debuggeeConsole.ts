@@ -37,6 +37,8 @@ export interface DebuggeeConsole {
   write(text: string): void;
   /** End of file on the debuggee's standard input, where it reads lines: ^D. */
   endInput(): void;
+  /** While the debuggee stands still: what it has written so far is out when it resolves. */
+  settle(): Promise<void>;
   /** After the end of the debuggee, before the client hears of it: all output is out when it resolves. `status` is for a terminal. */
   finish(status: string): Promise<void>;
   /** At the end of the session, or when the launch failed. */
@@ -68,6 +70,11 @@ async function openInDebugConsole(parts: ConsoleParts): Promise<DebuggeeConsole>
     stdio: { kind: 'terminal', terminal: out.pty.path, stderrTerminal: err.pty.path },
     write: (text) => void out.pty.write(text),
     endInput: () => void out.pty.write(endOfFile),
+    settle: () => {
+      out.settle();
+      err.settle();
+      return Promise.resolve();
+    },
     finish: async () => {
       await Promise.all([out.finish(), err.finish()]);
     },
@@ -91,6 +98,11 @@ class Lane {
   ) {
     const { master, path } = parts.ptys.openPty(rows, columns);
     this.pty = new PtyMaster(master, path, (bytes) => this.add(this.text.add(bytes)));
+  }
+
+  settle(): void {
+    this.pty.readAll();
+    this.flush();
   }
 
   async finish(): Promise<void> {
@@ -165,6 +177,10 @@ async function openInTerminal(
     stdio: { kind: 'terminal', terminal: path },
     write: (text) => void pty.write(text),
     endInput: () => void pty.write(endOfFile),
+    settle: () => {
+      pty.readAll();
+      return Promise.resolve();
+    },
     finish: async (status) => {
       if (!finished) {
         await pty.drain();

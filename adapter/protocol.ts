@@ -5,7 +5,7 @@
 export type SnapshotId = number;
 
 /** Why a snapshot was taken. */
-export type SnapshotReason = 'breakpoint' | 'step' | 'exception' | 'manual' | 'restore' | 'entry' | 'pause';
+export type SnapshotReason = 'breakpoint' | 'step' | 'exception' | 'manual' | 'restore' | 'entry' | 'pause' | 'exit';
 
 /** Something that a snapshot does not hold, or that a rollback cannot put back; `message` is for the user. */
 export interface SnapshotWarning {

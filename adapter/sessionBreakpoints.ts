@@ -8,23 +8,26 @@ import type { Handlers } from './sessionParts';
 import type { Run } from './sessionRun';
 import { UserError } from './errors';
 
-export const exceptionFilters: { filter: string; label: string; description: string; spec: Spec }[] = [
+export const exceptionFilters: { filter: string; label: string; description: string; default: boolean; spec: Spec }[] = [
   {
     filter: 'cpp_throw',
     label: 'C++: on throw',
-    description: 'Stops where a C++ exception is thrown.',
+    description: 'Stops where a C++ exception is thrown. One that nobody catches stops the program anyway, as SIGABRT.',
+    default: false,
     spec: { kind: 'exception', where: { catch: 'throw' }, label: 'C++ exception thrown' },
   },
   {
     filter: 'cpp_catch',
     label: 'C++: on catch',
     description: 'Stops where a C++ exception is caught.',
+    default: false,
     spec: { kind: 'exception', where: { catch: 'catch' }, label: 'C++ exception caught' },
   },
   {
     filter: 'rust_panic',
     label: 'Rust: on panic',
-    description: 'Stops where a Rust program panics.',
+    description: 'Stops where a Rust program panics, before its stack is unwound.',
+    default: true,
     spec: { kind: 'exception', where: { function: 'rust_panic' }, label: 'Rust panic' },
   },
 ];

@@ -26,11 +26,8 @@ export const capabilities: DebugProtocol.Capabilities = {
   supportsTerminateRequest: true,
   supportTerminateDebuggee: true,
   supportsDelayedStackTraceLoading: true,
-  exceptionBreakpointFilters: exceptionFilters.map(({ filter, label, description }) => ({
-    filter,
-    label,
-    description,
-    default: false,
+  exceptionBreakpointFilters: exceptionFilters.map(({ spec: _, ...filter }) => ({
+    ...filter,
     supportsCondition: false,
   })),
 };

@@ -9,7 +9,8 @@ import type { Addon } from './core/native';
 import type { ChildPolicy } from './protocol';
 import { defaultSettings } from './rsp/client';
 import { RspServer } from './rsp/server';
-import type { DebuggeeHost, DebuggeeOptions, HostListener, Terminals } from './sessionParts';
+import type { TargetStop } from './rsp/target';
+import type { DebuggeeEnd, DebuggeeHost, DebuggeeOptions, HostListener, Terminals } from './sessionParts';
 import type { SnapshotCore } from './snapshots/interfaces';
 
 /** A path of a unix socket has at most 107 bytes. */
@@ -17,6 +18,7 @@ const longestFolder = 70;
 
 export class SessionHost implements DebuggeeHost {
   readonly snapshots: SnapshotCore;
+  ending: DebuggeeEnd | undefined;
   private readonly core: Core;
   private readonly target: CoreTarget;
   private server: RspServer | undefined;
@@ -37,6 +39,7 @@ export class SessionHost implements DebuggeeHost {
     this.core.on('snapshotsLost', (ids, message) => listener.snapshotsLost(ids, message));
     this.core.on('log', (message) => listener.trace(message));
     this.target.onStop((stop) => {
+      this.ending = endingOf(stop);
       if (stop.state === 'exited') {
         listener.ended({ exitCode: stop.code });
       } else if (stop.state === 'killed') {
@@ -85,6 +88,10 @@ export class SessionHost implements DebuggeeHost {
     this.target.disarmRestore('gdb did not resume');
   }
 
+  letEnd(): Promise<void> {
+    return this.core.letEnd();
+  }
+
   async detach(): Promise<void> {
     await this.target.detach();
   }
@@ -113,4 +120,11 @@ export class SessionHost implements DebuggeeHost {
       await rm(folder, { recursive: true, force: true });
     }
   }
+}
+
+function endingOf(stop: TargetStop): DebuggeeEnd | undefined {
+  if (stop.state !== 'stopped') return undefined;
+  const { cause } = stop;
+  if (cause.kind === 'exit') return { exitCode: cause.code };
+  return cause.kind === 'signal' && cause.fatal ? { signal: cause.signal } : undefined;
 }

@@ -11,6 +11,11 @@ export class DebuggeeOutput {
     this.console?.write(text);
   }
 
+  /** What was written so far is out when it resolves. */
+  async settle(): Promise<void> {
+    await this.console?.settle();
+  }
+
   /** All output is out when it resolves. */
   finish(status: string): Promise<void> {
     this.finished ??= this.console?.finish(status).catch(() => undefined) ?? Promise.resolve();

@@ -21,6 +21,10 @@ export type DebuggeeEnd = { exitCode: number } | { signal: number };
 /** The process under debugging, held by the core and served to gdb. */
 export interface DebuggeeHost {
   readonly snapshots: SnapshotCore;
+  /** How the program will end when it goes on from this stop; undefined where it does not stand before its end. */
+  readonly ending: DebuggeeEnd | undefined;
+  /** From now on the program ends without a stop before it. */
+  letEnd(): Promise<void>;
   /** Starts the program, stopped at its first instruction. Rejects with the core's error. */
   launch(options: DebuggeeOptions): Promise<{ pid: number; executable: string }>;
   attach(pid: number): Promise<{ pid: number; executable: string }>;

@@ -67,7 +67,7 @@ export class Run {
       {
         ended: (end) => this.onDebuggeeEnded(end),
         edited: () => this.snapshots.onEdit(),
-        snapshotsLost: (ids, message) => this.snapshots.onLost(ids, message),
+        snapshotsLost: (ids, message) => this.snapshots.onLost(ids, message, !this.leaving),
         revived: (id, newPid) => this.onRevived(id, newPid),
         warning: (message) => client.output('console', `${message}\n`),
         trace: (line) => this.trace(line),
@@ -196,6 +196,11 @@ export class Run {
     }
   }
 
+  /** What the debuggee has written so far is told when it resolves. */
+  settleOutput(): Promise<void> {
+    return this.output.settle();
+  }
+
   /** To the debuggee's standard input. */
   write(text: string): void {
     this.output.write(text);
@@ -315,6 +320,7 @@ export class Run {
   }
 
   private async letGo(): Promise<void> {
+    await this.host.letEnd();
     // gdb takes its breakpoints out of the process as it detaches.
     await this.execution.whileStopped(() => this.gdb.command('-target-detach'), { stay: true }).catch(() => this.host.detach());
   }
@@ -326,6 +332,7 @@ export class Run {
       return;
     }
     this.leaving = true;
+    await this.host.letEnd();
     // Runs from here: a program in vfork cannot be stopped at all.
     setTimeout(() => {
       if (!this.told) {

@@ -3,7 +3,7 @@
 import { messageOf, UserError } from './errors';
 import type { MiBreakpoint, MiFrame, MiStopped } from './gdb/mi';
 import { sourceOf } from './gdb/stack';
-import { type ExceptionReport, isRestoreMarker, programEnd, stopReport, type StopReport } from './gdb/stopReason';
+import { type ExceptionReport, isMarker, programEnd, stopReport, type StopReport } from './gdb/stopReason';
 import type { SnapshotId, SnapshotLocation } from './protocol';
 import { event } from './sessionEvents';
 import type { Run } from './sessionRun';
@@ -24,17 +24,22 @@ export class SessionStops implements Restorer, Whereabouts {
       this.run.onProgramEnd(end);
       return;
     }
-    if (isRestoreMarker(record)) {
+    const { ending } = this.run.host;
+    if (isMarker(record) && !ending) {
       this.run.awaitsRevived = false;
       void this.revived(record);
       return;
     }
-    const report = stopReport(record, { pauseRequested, kindOf: (number) => this.run.breakpoints.byNumber(number) });
+    const report = stopReport(record, { pauseRequested, ending, kindOf: (number) => this.run.breakpoints.byNumber(number) });
     void this.announce(reason === undefined ? report : { ...report, reason });
   }
 
   private async announce(report: StopReport): Promise<void> {
     this.arrive(report);
+    if (report.reason === 'exit') {
+      // Its exit handlers have run: all that it had to say is out, and is to be read before it is said to stand at its end.
+      await this.run.settleOutput();
+    }
     await this.run.snapshots.onStop({ kind: report.reason, restoring: false });
     this.send(report);
   }
@@ -106,7 +111,7 @@ export class SessionStops implements Restorer, Whereabouts {
       this.run.onProgramEnd(end);
       throw new UserError(`The program ended, so snapshot ${id} could not be restored.`);
     }
-    const marker = isRestoreMarker(record);
+    const marker = isMarker(record);
     const report: StopReport = { ...stopReport(record, { pauseRequested: false, kindOf: () => undefined }), reason: 'goto' };
     this.arrive(report);
     await this.lookAnew();

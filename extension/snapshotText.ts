@@ -7,11 +7,12 @@ import type { SnapshotNode } from './snapshotModel';
 const reasons: Record<SnapshotReason, string> = {
   breakpoint: 'breakpoint',
   step: 'step',
-  exception: 'signal',
+  exception: 'exception',
   manual: 'by hand',
   restore: 'before a restore',
   entry: 'entry',
   pause: 'pause',
+  exit: 'at exit',
 };
 
 /** The user's label, else `function  file:line`, else the number. */

@@ -48,6 +48,7 @@ export class Core extends EventEmitter<CoreEvents> {
   private supervisor: Supervisor | null = null;
   private info: ProcessInfo | null = null;
   private current: CoreState = 'none';
+  private holding = true;
   private readonly names = new TaskNames();
   private readonly threadsOf = new Map<number, readonly number[]>();
 
@@ -61,6 +62,17 @@ export class Core extends EventEmitter<CoreEvents> {
 
   get process(): ProcessInfo | null {
     return this.info;
+  }
+
+  /** The program will be stopped before it ends, because there are snapshots. */
+  get holdsEnd(): boolean {
+    return this.holding && this.threadsOf.size > 0;
+  }
+
+  /** From now on the program ends without a stop before it. */
+  async letEnd(): Promise<void> {
+    this.holding = false;
+    await this.supervisor?.holdAtExit(false);
   }
 
   get state(): CoreState {
@@ -176,8 +188,9 @@ export class Core extends EventEmitter<CoreEvents> {
     return { ...result, tid: this.names.nameOf(result.tid) };
   }
 
-  deleteSnapshot(id: number): Promise<void> {
-    return this.live().deleteSnapshot(id);
+  async deleteSnapshot(id: number): Promise<void> {
+    await this.live().deleteSnapshot(id);
+    this.threadsOf.delete(id);
   }
 
   stats(): Promise<StoreStats> {
@@ -193,12 +206,14 @@ export class Core extends EventEmitter<CoreEvents> {
     await this.end();
     this.threadsOf.clear();
     this.names.clear();
+    this.holding = true;
     const supervisor: Supervisor = this.addon.createSupervisor(this.options, (event) => {
       if (this.supervisor === supervisor) this.handle(event);
     });
     this.supervisor = supervisor;
     try {
       this.info = await start(supervisor);
+      await supervisor.holdAtExit(true);
     } catch (error) {
       await this.end();
       throw error;
@@ -222,6 +237,7 @@ export class Core extends EventEmitter<CoreEvents> {
         this.emit('log', event.message);
         return;
       case 'snapshotsLost':
+        for (const id of event.ids) this.threadsOf.delete(id);
         this.emit('snapshotsLost', event.ids, event.message);
         return;
       case 'revived': {

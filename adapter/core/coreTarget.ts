@@ -65,6 +65,10 @@ export class CoreTarget implements Target {
     return this.core.capabilities;
   }
 
+  get holdsEnd(): boolean {
+    return this.core.holdsEnd;
+  }
+
   get armedRestore(): number | null {
     return this.armed?.id ?? null;
   }

@@ -32,11 +32,16 @@ export interface ProgramEnd {
 /** How the debugger came to wait for this stop: a signal of our own must not pass for one of the program. */
 export interface StopContext {
   pauseRequested: boolean;
+  /** The program stands just before its end. */
+  ending?: { exitCode: number } | { signal: number };
   kindOf(breakpoint: string): { kind: BreakpointKind; label?: string } | undefined;
 }
 
-/** The marker of a finished restore: signal 0 is never delivered to a program. */
-export function isRestoreMarker(record: MiStopped): boolean {
+/**
+ * A stop that no event of the program's made: a finished restore, or one before the program's end. Signal 0 is never
+ * delivered to a program.
+ */
+export function isMarker(record: MiStopped): boolean {
   return record.reason === 'signal-received' && record['signal-name'] === '0';
 }
 
@@ -125,10 +130,20 @@ function signalStop(record: MiStopped, context: StopContext): Pick<StopReport, '
   if (isInterrupt(record) && context.pauseRequested) {
     return { reason: 'pause' };
   }
+  const { ending } = context;
+  if (ending && 'exitCode' in ending) {
+    return { reason: 'exit', description: `About to exit with code ${ending.exitCode}` };
+  }
+  if (ending && isMarker(record)) {
+    // gdb was told not to stop at it.
+    const id = signalName(ending.signal);
+    const description = `About to be ended by ${id}`;
+    return { reason: 'exception', description, text: description, exception: { id, description, breakMode: 'unhandled' } };
+  }
   const id = record['signal-name'] ?? 'signal';
   const meaning = record['signal-meaning'] ?? id;
   const description = meaning === id ? id : `${meaning} (${id})`;
-  return { reason: 'exception', description, text: description, exception: { id, description, breakMode: 'always' } };
+  return { reason: 'exception', description, text: description, exception: { id, description, breakMode: ending ? 'unhandled' : 'always' } };
 }
 
 /** `SIGTERM` for 15. */

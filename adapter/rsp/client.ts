@@ -78,6 +78,8 @@ export class Client {
   /** Documents and lists being read piece by piece. */
   readonly transfers = new Map<string, Buffer>();
   running = false;
+  /** Fatal for the thread's program, and not wanted as a stop: to be delivered when the thread goes on. */
+  owedSignal: { tid: number; signal: number } | null = null;
   /** An interrupt that no stop has answered yet. */
   interruptRequested = false;
   private readonly closing: (() => void)[] = [];
@@ -130,6 +132,7 @@ export class Client {
     this.generalThread = ANY;
     this.continueThread = ALL;
     this.interruptRequested = false;
+    this.owedSignal = null;
     this.transfers.clear();
   }
 

@@ -4,7 +4,7 @@ import type { Client, Handler, HandlerTable } from './client';
 import { PacketError, parseHex, parseHexBig, splitOnce } from './encoding';
 import { setRegister } from './registers';
 import { toLinuxSignal } from './signals';
-import { endNotice, stopReply } from './stopReply';
+import { endNotice, holdNotice, stopReply } from './stopReply';
 import type { TargetResume, TargetStop } from './target';
 import { ALL, ANY } from './threadId';
 
@@ -61,8 +61,17 @@ export function resumeAgain(actions: readonly TargetResume[], tid: number, signa
   return own ? [{ ...own, tid, signal }, ...plain] : plain;
 }
 
+/** With the signal that was held back at the last stop, unless the process goes back to a snapshot. */
+function withOwedSignal(client: Client, actions: TargetResume[]): TargetResume[] {
+  const owed = client.owedSignal;
+  const own = owed && actionOf(actions, owed.tid);
+  if (!owed || !own || client.target.armedRestore !== null) return actions;
+  client.owedSignal = null;
+  return own.signal === 0 ? [{ ...own, tid: owed.tid, signal: owed.signal }, ...actions] : actions;
+}
+
 async function runToStop(client: Client, first: TargetResume[]): Promise<TargetStop | null> {
-  let actions = first;
+  let actions = withOwedSignal(client, first);
   for (;;) {
     const stopped = client.nextStop();
     await client.target.resume(actions);
@@ -71,7 +80,12 @@ async function runToStop(client: Client, first: TargetResume[]): Promise<TargetS
     const stop = await stopped;
     if (!stop) return null;
     const signal = passes(client, stop, actions);
+    if (stop.state === 'stopped' && stop.cause.kind === 'restored') client.owedSignal = null;
     if (signal === null || stop.state !== 'stopped') return stop;
+    if (stop.cause.kind === 'signal' && stop.cause.fatal && client.target.holdsEnd) {
+      client.owedSignal = { tid: stop.tid, signal };
+      return { ...stop, cause: { kind: 'ending', signal } };
+    }
     actions = resumeAgain(actions, stop.tid, signal);
   }
 }
@@ -104,6 +118,9 @@ export async function resumeAndReply(client: Client, actions: TargetResume[]): P
     if (!stop) return null;
     const notice = endNotice(stop);
     if (notice) client.log.notice(notice);
+    // In a debug session the session itself tells.
+    const hold = client.target.snapshots ? holdNotice(stop) : null;
+    if (hold) client.output(hold);
     if (stop.state !== 'stopped' || stop.cause.kind === 'interrupt' || stop.cause.kind === 'restored') client.interruptRequested = false;
     return await stopReply(client, stop);
   } catch (error) {

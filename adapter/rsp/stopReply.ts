@@ -3,7 +3,7 @@
 import type { Client } from './client';
 import { bytesToHex, textToHex } from './encoding';
 import { getRegister } from './registers';
-import { toProtocolSignal } from './signals';
+import { signalName, toProtocolSignal } from './signals';
 import type { StopCause, TargetStop } from './target';
 
 const SIGINT = 2;
@@ -27,6 +27,7 @@ export function stopSignal(cause: StopCause): number {
     case 'attached':
     case 'restored':
     case 'exit':
+    case 'ending':
       return 0;
     default:
       return SIGTRAP;
@@ -74,6 +75,13 @@ export async function stopReply(client: Client, stop: TargetStop): Promise<strin
   }
   const thread = disabledPackets.has('Tthread') ? '' : `thread:${client.threadName(stop.tid)};`;
   return `T${byte(stopSignal(stop.cause))}${reason(client, stop.cause)}${thread}${registers}`;
+}
+
+/** What a person at gdb needs to know of a stop that gdb has no words for. */
+export function holdNotice(stop: TargetStop): string | null {
+  if (stop.state !== 'stopped' || (stop.cause.kind !== 'exit' && stop.cause.kind !== 'ending')) return null;
+  const end = stop.cause.kind === 'exit' ? `exit with code ${stop.cause.code}` : `be ended by ${signalName(stop.cause.signal)}`;
+  return `The program is about to ${end}. "continue" lets it end; "monitor restore N" goes back to a snapshot.\n`;
 }
 
 /** `Child exited with status 3`, as gdbserver says it. */

@@ -62,6 +62,8 @@ export type StopCause =
   | { kind: 'exec'; executable: string }
   /** The program is about to end by itself with this exit code; the next resume lets it. */
   | { kind: 'exit'; code: number }
+  /** A signal that the debugger does not want to hear of, but that ends the program; the next resume delivers it. */
+  | { kind: 'ending'; signal: number }
   /** Every thread that the last resume named is gone; others are still stopped. */
   | { kind: 'noResumed' }
   /** The resume was not a run: the process was rolled back to this snapshot. */
@@ -116,6 +118,8 @@ export interface Target {
   readonly snapshots: SnapshotCommands | null;
   /** The snapshot that the next `resume` rolls back to instead of running; null when it runs. */
   readonly armedRestore: number | null;
+  /** A stop before the end of the program is wanted, since there are snapshots to go back to. */
+  readonly holdsEnd: boolean;
   /** Every stop and end, after a `resume` as well as out of turn (killed from outside). Returns the way to unsubscribe. */
   onStop(listener: (stop: TargetStop) => void): () => void;
 

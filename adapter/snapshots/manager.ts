@@ -73,12 +73,14 @@ export class SnapshotManager {
     this.program = 'ended';
   }
 
-  /** The core lost snapshots with an exec or with the process. */
-  onLost(ids: readonly SnapshotId[], message: string): void {
-    for (const id of ids) {
-      if (this.tree.get(id)) {
-        this.drop(id, `is gone: ${message}`);
-      }
+  /** The core lost snapshots with an exec or with the process. `tell`: the user is told, and why. */
+  onLost(ids: readonly SnapshotId[], message: string, tell: boolean): void {
+    const lost = ids.filter((id) => this.tree.get(id));
+    for (const id of lost) {
+      this.drop(id, `is gone: ${message}`);
+    }
+    if (tell && lost.length > 0) {
+      this.parts.sink.tell(message);
     }
     this.publish();
   }

@@ -20,6 +20,7 @@ const reasons: Record<string, SnapshotReason> = {
   goto: 'step',
   entry: 'entry',
   pause: 'pause',
+  exit: 'exit',
 };
 
 export function reasonOf(stop: Stop): SnapshotReason {
@@ -31,5 +32,5 @@ export function shouldTake(stop: Stop, policy: AutoSnapshot): boolean {
     return false;
   }
   const reason = reasonOf(stop);
-  return policy === 'everyStop' || reason === 'breakpoint' || reason === 'exception';
+  return policy === 'everyStop' || reason === 'breakpoint' || reason === 'exception' || reason === 'exit';
 }

@@ -65,16 +65,33 @@ export class PtyMaster {
   async drain(): Promise<void> {
     if (!this.ended && this.slave !== undefined) {
       this.stream.pause();
-      for (let rest = this.stream.read() as Buffer | null; rest; rest = this.stream.read() as Buffer | null) {
-        // `read` has handed it to the listener of `data`.
-      }
-      const buffer = Buffer.alloc(1 << 16);
-      for (let total = 0, length = 1; length > 0 && total < drainBytes; total += length) {
-        length = this.readNow(buffer);
-        if (length > 0) this.onData(Buffer.from(buffer.subarray(0, length)));
-      }
+      this.readByHand();
     }
     this.releaseSlave();
+  }
+
+  /** While the debuggee stands still: all that it has written so far is handed out before it returns. */
+  readAll(): void {
+    if (this.ended || this.slave === undefined) {
+      return;
+    }
+    const paused = this.stream.isPaused();
+    this.stream.pause();
+    this.readByHand();
+    if (!paused) {
+      this.stream.resume();
+    }
+  }
+
+  private readByHand(): void {
+    for (let rest = this.stream.read() as Buffer | null; rest; rest = this.stream.read() as Buffer | null) {
+      // `read` has handed it to the listener of `data`.
+    }
+    const buffer = Buffer.alloc(1 << 16);
+    for (let total = 0, length = 1; length > 0 && total < drainBytes; total += length) {
+      length = this.readNow(buffer);
+      if (length > 0) this.onData(Buffer.from(buffer.subarray(0, length)));
+    }
   }
 
   /** Bytes read; 0 when there are none now. */

@@ -16,6 +16,7 @@ const icons: Record<SnapshotReason, string> = {
   restore: 'history',
   entry: 'debug-start',
   pause: 'debug-pause',
+  exit: 'sign-out',
 };
 
 /** Set once the view has been opened by itself, so that it is not opened against the user's will ever after. */

@@ -75,7 +75,7 @@ describe('programs of the system', () => {
       end = again.end;
     }
     await client.request('continue', { threadId: end.threadId });
-    expect(await client.event('exited')).to.deep.equal({ exitCode: first.code });
+    expect(await client.exitCode()).to.equal(first.code);
     return first;
   }
 

@@ -30,6 +30,6 @@ describe('a session with "pidNamespace"', () => {
     }
     await client.request('setFunctionBreakpoints', { breakpoints: [] });
     await client.request('continue', { threadId: stop.threadId });
-    expect(await client.event('exited')).to.deep.include({ exitCode: 0 });
+    expect(await client.exitCode()).to.equal(0);
   });
 });

@@ -86,7 +86,7 @@ describe('restore in the debugger', () => {
     expect(parents).to.deep.equal([[1, null], [2, 1], [current, 1]]);
     await client.setBreakpoints(session.debuggee.source, []);
     await client.request('continue', { threadId: 1 });
-    expect(await client.event('exited')).to.deep.equal({ exitCode: 0 });
+    expect(await client.exitCode()).to.equal(0);
   });
 
   it('steps back and reverses to the snapshots of the branch', async () => {

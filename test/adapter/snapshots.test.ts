@@ -145,7 +145,7 @@ describe('snapshots of a session', () => {
     stop = await session.resume();
     expect(await client.evaluate('errors._M_i', stop.threadId)).to.equal('0');
     await client.request('continue', { threadId: stop.threadId });
-    expect(await client.event('exited')).to.deep.equal({ exitCode: 0 });
+    expect(await client.exitCode()).to.equal(0);
   });
 
   it('leave the program its terminal: input and output go on after a restore', async () => {
@@ -193,7 +193,7 @@ describe('snapshots of a session', () => {
       await client.setBreakpoints(source, []);
       await client.request('continue', { threadId: stop.threadId });
       terminal.write('\x04');
-      expect(await client.event('exited')).to.deep.equal({ exitCode: 5 });
+      expect(await client.exitCode()).to.equal(5);
       await appears('5');
       expect(client.output('stdout')).to.equal('');
       await relayEnded;

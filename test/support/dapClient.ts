@@ -149,6 +149,13 @@ export class DapClient {
     return this.event<ThreadStop>('stopped', (body) => reason === undefined || body.reason === reason);
   }
 
+  /** After a resume: past the stop before the program's end, to its end. Gives the exit code. */
+  async exitCode(): Promise<number> {
+    const { threadId } = await this.stopped('exit');
+    await this.request('continue', { threadId });
+    return (await this.event<{ exitCode: number }>('exited')).exitCode;
+  }
+
   async setBreakpoints(path: string, breakpoints: DebugProtocol.SourceBreakpoint[]): Promise<DebugProtocol.Breakpoint[]> {
     const body = await this.request<DebugProtocol.SetBreakpointsResponse['body']>('setBreakpoints', { source: { path }, breakpoints });
     return body.breakpoints;

@@ -6,7 +6,7 @@ import { HandleTree } from '../../adapter/gdb/handleTree';
 import { parseHitCondition, parseLogMessage } from '../../adapter/gdb/hitCondition';
 import { inFrame, listOf, quote } from '../../adapter/gdb/mi';
 import { describeThread, sourceOf } from '../../adapter/gdb/stack';
-import { isRestoreMarker, programEnd, signalName, type StopContext, stopReport } from '../../adapter/gdb/stopReason';
+import { isMarker, programEnd, signalName, type StopContext, stopReport } from '../../adapter/gdb/stopReason';
 import type { Child, VariableObject } from '../../adapter/gdb/variableObjects';
 
 describe('gdb: text', () => {
@@ -67,10 +67,21 @@ describe('gdb: stops', () => {
 
   it('tells a restore and a pause from signals of the program', () => {
     const interrupt = { reason: 'signal-received', 'signal-name': 'SIGINT', 'signal-meaning': 'Interrupt' };
-    expect(isRestoreMarker({ reason: 'signal-received', 'signal-name': '0' })).to.equal(true);
-    expect(isRestoreMarker(interrupt)).to.equal(false);
+    expect(isMarker({ reason: 'signal-received', 'signal-name': '0' })).to.equal(true);
+    expect(isMarker(interrupt)).to.equal(false);
     expect(stopReport(interrupt, { ...context, pauseRequested: true }).reason).to.equal('pause');
     expect(stopReport(interrupt, context)).to.include({ reason: 'exception', description: 'Interrupt (SIGINT)' });
+  });
+
+  it('tells the stop before the end from one on a signal', () => {
+    const marker = { reason: 'signal-received', 'signal-name': '0', 'signal-meaning': 'Signal 0' };
+    const crash = { reason: 'signal-received', 'signal-name': 'SIGSEGV', 'signal-meaning': 'Segmentation fault' };
+    expect(stopReport(marker, { ...context, ending: { exitCode: 3 } })).to.include({ reason: 'exit', description: 'About to exit with code 3' });
+    expect(stopReport(marker, { ...context, ending: { signal: 14 } })).to.include({ reason: 'exception', description: 'About to be ended by SIGALRM' });
+    const fatal = stopReport(crash, { ...context, ending: { signal: 11 } });
+    expect(fatal).to.include({ reason: 'exception', description: 'Segmentation fault (SIGSEGV)' });
+    expect(fatal.exception?.breakMode).to.equal('unhandled');
+    expect(stopReport(crash, context).exception?.breakMode).to.equal('always');
   });
 
   it('names the kind of breakpoint', () => {

@@ -216,8 +216,9 @@ describe('snapshot manager', () => {
     await stopAt('breakpoint');
     expect(told).to.deep.equal(['No snapshot was taken at this stop: the kernel said no']);
     expect(await messageOf(manager.take())).to.equal('the kernel said no');
-    manager.onLost([1], 'the program ran another program (exec).');
+    manager.onLost([1], 'the program ran another program (exec).', true);
     expect(await messageOf(manager.restore(1))).to.equal('Snapshot 1 is gone: the program ran another program (exec).');
+    expect(told.at(-1)).to.equal('the program ran another program (exec).');
     manager.onEnd();
     expect(await messageOf(manager.take())).to.match(/^The program has ended/);
   });

@@ -55,8 +55,8 @@ describe('sizes', () => {
 describe('trigger', () => {
   const stop = (kind: string, restoring = false) => ({ kind, restoring });
 
-  it('takes at breakpoints and exceptions by default', () => {
-    for (const kind of ['breakpoint', 'function breakpoint', 'data breakpoint', 'exception']) {
+  it('takes at breakpoints, exceptions and the end by default', () => {
+    for (const kind of ['breakpoint', 'function breakpoint', 'data breakpoint', 'exception', 'exit']) {
       expect(shouldTake(stop(kind), 'breakpoints'), kind).to.equal(true);
     }
     for (const kind of ['step', 'pause', 'entry']) {
@@ -65,7 +65,7 @@ describe('trigger', () => {
   });
 
   it('takes at every stop when told to, and never when off', () => {
-    for (const kind of ['step', 'pause', 'entry', 'breakpoint']) {
+    for (const kind of ['step', 'pause', 'entry', 'breakpoint', 'exit']) {
       expect(shouldTake(stop(kind), 'everyStop'), kind).to.equal(true);
       expect(shouldTake(stop(kind), 'off'), kind).to.equal(false);
     }
@@ -81,6 +81,7 @@ describe('trigger', () => {
     expect(reasonOf(stop('exception'))).to.equal('exception');
     expect(reasonOf(stop('step'))).to.equal('step');
     expect(reasonOf(stop('entry'))).to.equal('entry');
+    expect(reasonOf(stop('exit'))).to.equal('exit');
     expect(reasonOf(stop('anything else'))).to.equal('pause');
   });
 });
