@@ -25,7 +25,7 @@ async function toEnd({ client }: Session, threadId: number, exitCode: number): P
   await client.request('continue', { threadId });
   await client.event('terminated');
   const after = client.events.slice(before);
-  expect(after.filter(({ event }) => event === 'exited').map(({ body }) => body)).to.deep.equal([{ exitCode }]);
+  expect(after.filter(({ event }) => event === 'exited').map(({ body }) => body as object)).to.deep.equal([{ exitCode }]);
   expect(after.filter(({ event }) => event === 'terminated')).to.have.length(1);
   expect(after.filter(({ event }) => event === 'stopped')).to.deep.equal([]);
 }
@@ -136,7 +136,7 @@ describe('the program before its end', () => {
     await client.request('terminate');
     await client.event('terminated');
     expect(client.output('stdout')).to.contain('cleaned up');
-    expect(client.events.filter(({ event }) => event === 'exited').map(({ body }) => body)).to.deep.equal([{ exitCode: 9 }]);
+    expect(client.events.filter(({ event }) => event === 'exited').map(({ body }) => body as object)).to.deep.equal([{ exitCode: 9 }]);
     expect(client.events.some(({ event }) => event === 'stopped')).to.equal(false);
   });
 });

@@ -42,7 +42,7 @@ for (const pidNamespace of [false, true]) {
       await client.stopped('goto');
       expect(await client.evaluate('ticks', stop.threadId)).to.equal('1');
       await client.request('continue', { threadId: stop.threadId });
-      expect(await client.event('exited')).to.deep.include({ exitCode: 0 });
+      expect(await client.exitCode()).to.equal(0);
     });
 
     it('comes back while it runs, and can be debugged on', async () => {
