@@ -15,7 +15,7 @@ describe('snapshots from plain gdb', () => {
   it('goes back to a snapshot and on from there, to the same end', async () => {
     const run = await debug([], [
       'break tick', 'continue', 'monitor snapshot first tick', 'continue', 'continue', 'print ticks', 'monitor snapshots',
-      'monitor restore 1', 'continue', 'print ticks', 'backtrace', 'monitor snapshots', 'delete', 'continue',
+      'monitor restore 1', 'continue', 'print ticks', 'backtrace', 'monitor snapshots', 'delete', 'continue', 'continue',
     ]);
     expect(run.gdb).to.match(/Snapshot 1 taken in [\d.]+ (µs|ms)\./);
     expect(run.gdb).to.match(/^\* +1 .* first tick$/m);
@@ -33,7 +33,7 @@ describe('snapshots from plain gdb', () => {
   it('keeps the present, so that the way back is there too', async () => {
     const run = await debug([], [
       'break tick', 'continue', 'monitor snapshot', 'continue', 'continue', 'monitor restore 1', 'continue', 'print ticks',
-      'monitor restore 2', 'continue', 'print ticks', 'monitor snapshots', 'delete', 'continue',
+      'monitor restore 2', 'continue', 'print ticks', 'monitor snapshots', 'delete', 'continue', 'continue',
     ]);
     expect(run.gdb).to.include('$1 = 0');
     expect(run.gdb).to.include('$2 = 2');
@@ -54,7 +54,7 @@ describe('snapshots from plain gdb', () => {
     const run = await debug(['threads'], [
       'break tick', 'continue', 'continue', 'continue', 'monitor snapshot three threads', 'thread apply all -q -s print depth',
       `tbreak ${at('end')}`, 'disable 1', 'continue', 'info threads', 'monitor restore 1', 'continue', 'thread apply all -q -s print depth', 'print ticks',
-      'delete', 'continue',
+      'delete', 'continue', 'continue',
     ]);
     expect(run.gdb).not.to.include('internal-error');
     const depths = run.gdb.split('will be restored')[1]?.match(/= 10[123]$/gm);
@@ -67,7 +67,7 @@ describe('snapshots from plain gdb', () => {
     const run = await debug([], [
       'break tick', 'continue', 'monitor snapshot', 'continue', 'monitor snapshot', 'continue', 'print ticks',
       'reverse-continue', 'print ticks', 'reverse-continue', 'print ticks', 'reverse-continue', 'print ticks', 'continue', 'print ticks',
-      'reverse-stepi', 'print ticks', 'delete', 'continue',
+      'reverse-stepi', 'print ticks', 'delete', 'continue', 'continue',
     ]);
     expect(run.gdb).to.include('$1 = 2').and.to.include('$2 = 1').and.to.include('$3 = 0').and.to.include('$4 = 0');
     expect(run.gdb).to.include('No more reverse-execution history.');
@@ -76,7 +76,7 @@ describe('snapshots from plain gdb', () => {
   });
 
   it('undoes what the user changed at the snapshot', async () => {
-    const run = await debug([], ['break tick', 'continue', 'monitor snapshot', 'set var ticks = 90', 'reverse-continue', 'print ticks', 'delete', 'continue']);
+    const run = await debug([], ['break tick', 'continue', 'monitor snapshot', 'set var ticks = 90', 'reverse-continue', 'print ticks', 'delete', 'continue', 'continue']);
     expect(run.gdb).to.include('$1 = 0');
     expect(run.server).to.include('ticks 5, total 15');
   });
@@ -97,6 +97,24 @@ describe('snapshots from plain gdb', () => {
     expect(run.gdb).to.include('Snapshot 2 deleted.');
     expect(table(run.gdb, 0)).to.deep.equal(['1', '*  3']);
     expect(run.gdb).to.include('$1 = 2').and.to.include('$2 = 0');
+  });
+
+  it('stops before the program exits while there are snapshots, and goes back from there', async () => {
+    const run = await debug([], [
+      'break tick', 'continue', 'monitor snapshot', 'delete', 'continue', 'print ticks', 'monitor restore 1', 'continue', 'print ticks',
+      'set var ticks = 10', 'continue', 'print ticks', 'next', 'next', 'info threads',
+    ]);
+    expect(run.gdb.match(/The program is about to exit with code \d+\. "continue" lets it end; "monitor restore N" goes back/g)).to.have.length(2);
+    expect(run.gdb.match(/^Program stopped/gm)).to.have.length(3);
+    expect(run.gdb).to.include('$1 = 5').and.to.include('$2 = 0');
+    expect(run.gdb).to.include('$3 = 15');
+    expect(run.gdb).to.match(/exited with code \d+\]/);
+    expect(run.gdb).to.include('No threads.');
+  });
+
+  it('does not stop before the exit where there is no snapshot', async () => {
+    const run = await debug([], ['break tick', 'continue', 'monitor snapshot', 'monitor delete 1', 'delete', 'continue']);
+    expect(run.gdb).to.match(/exited with code 051\]/).and.not.to.include('about to exit');
   });
 
   it('says what cannot be done', async () => {
