@@ -119,6 +119,11 @@ describe('the text of a snapshot', () => {
     );
   });
 
+  it('names a crash and the end of the program', () => {
+    expect(descriptionOf(node({ reason: 'exception' }))).to.match(/^#7 · exception · /);
+    expect(descriptionOf(node({ reason: 'exit', location: { name: '_exit' } }, true))).to.match(/^current · #7 · at exit · /);
+  });
+
   it('has all details', () => {
     expect(Object.fromEntries(detailsOf(node({ pinned: true })))).to.deep.equal({
       Place: 'Warehouse::carry_out  warehouse.cpp:30',

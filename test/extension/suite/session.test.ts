@@ -172,6 +172,17 @@ describe('a session', function () {
     expect(await evaluate(stop, 'missing')).to.equal('10');
   });
 
+  it('stands before its end, with a snapshot of it, and goes back from there', async () => {
+    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
+    await goOn();
+    expect(stop).to.include({ reason: 'exit', description: 'About to exit with code 1' });
+    expect((await drawing()).at(-1)).to.match(/^ *\d+ exit current$/);
+    stop = await stopAfter(() => run(commandIds.restoreSnapshot, 1));
+    expect(await evaluate(stop, 'order.number')).to.equal('1');
+    await goOn();
+    expect(stop.reason).to.equal('exit');
+  });
+
   it('leaves nothing behind when it ends', async () => {
     expect(processesOfSession()).to.not.deep.equal([]);
     await endSession();
