@@ -3,7 +3,7 @@
 //
 //   describeKind({ kind: 'Pipe contents', program: 'pipes', expected: 'restored' });
 //
-// `restored`    comes back for an ordinary user: five tests (see below), each capture exact, no warning anywhere
+// `restored`    comes back for an ordinary user: the tests below, each capture exact, no warning anywhere
 // `privileged`  the same as root; for an ordinary user as `told`
 // `told`        a warning like `warnings` at the capture or the rollback, the session lives on, the program ends well
 //
@@ -12,7 +12,8 @@
 //  2. fifty times back and forth between A and B, in many orders, the program verifying each time, verify() too
 //  3. from another branch: C, taken where the program went on differently from A; then A, B and C in turn
 //  4. as 2, with ten threads of the program running beside it
-//  5. nothing is left behind: no descriptor, thread or process of ours, no file, also when killed at `changed`
+//  5. in a soak (npm run soak): a random walk over a tree of snapshots that come and go, with the ten threads
+//  6. nothing is left behind: no descriptor, thread or process of ours, no file, also when killed at `changed`
 // The outcome goes to test/output/kinds/USER/KIND.json ($ROLLPOINT_KINDS/KIND.json in a test run), from which
 // .config/whatComesBack.mjs makes the table of README.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -256,6 +257,34 @@ export function describeKind(kind: StateKind): void {
       await run.toTheEnd();
     };
 
+    /** Each step from a snapshot by chance to a place where the program verifies; there often another one is taken. */
+    const walk = async (run: Run, steps: number) => {
+      const first = { id: await run.capture(), at: 'at_armed' };
+      const tree = [first];
+      const choose = chooser(11);
+      for (let step = 0; step < steps; ++step) {
+        const from = tree[choose(tree.length)]!;
+        await run.rollback(from.id);
+        const branch = from.at === 'at_armed' && choose(3) === 0;
+        if (branch) {
+          await run.set('state_branch', 1);
+        }
+        const at = branch ? 'at_branched' : from.at === 'at_armed' ? 'at_changed' : from.at === 'at_changed' ? 'at_checked' : from.at;
+        if (from.at !== 'at_checked') {
+          await run.to(at);
+        }
+        if (choose(2) === 0) {
+          tree.push({ id: await run.capture(), at });
+        }
+        // Never the first: the walk must be able to begin anew.
+        if (tree.length > 12) {
+          await run.rig.core.deleteSnapshot(tree.splice(1 + choose(tree.length - 1), 1)[0]!.id);
+        }
+      }
+      await run.rollback(first.id);
+      await run.toTheEnd();
+    };
+
     const once = async (run: Run) => {
       const armed = await run.capture();
       await run.to('at_changed');
@@ -311,6 +340,13 @@ export function describeKind(kind: StateKind): void {
       it(`comes back ${turns} times with ten threads running beside it`, async function () {
         this.timeout(60_000 + turns * 2000);
         await backAndForth(await launch('--threads'));
+      });
+    }
+
+    if (soak) {
+      it('comes back wherever a random walk over a tree of snapshots leads', async function () {
+        this.timeout(60_000 + turns * 4000);
+        await walk(await launch('--threads'), turns * 2);
       });
     }
 
