@@ -75,6 +75,10 @@ async function serve(command: ServerCommand): Promise<number> {
   const settings = settingsOf(command, address);
   const log = createLog(command, settings);
   core.on('log', (message) => log.trace(message));
+  core.on('revived', ({ id, newPid, warnings }) => {
+    log.notice(`The program was killed; snapshot ${id} has been restored into a new process (pid ${newPid}).`);
+    for (const { message } of warnings) log.notice(message);
+  });
   if (command.debug) log.trace(describeMachine(version, gdbVersion(), core.capabilities));
 
   const server = new RspServer({ target, settings, log, once: command.once });

@@ -91,7 +91,7 @@ export type BreakpointKind = 'software' | 'hardware' | 'write' | 'read' | 'acces
 
 export type StopReason = 'signal' | 'breakpoint' | 'hardwareBreakpoint' | 'watchpoint' | 'step' | 'interrupt' | 'exec' | 'exit' | 'revived';
 
-/** Events come in order; after `stopped` every thread is stopped until the next `resume`. */
+/** Events come in order; `pid` is that of the start, also where the program has come back in another process; after `stopped` every thread is stopped until the next `resume`. */
 export type NativeEvent =
   | {
       type: 'stopped';

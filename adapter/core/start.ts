@@ -51,6 +51,7 @@ export function explainStart(error: unknown, what: RunOptions | { pid: number })
     if (code === 'EPERM') return new UserError(`Process ${what.pid} may not be debugged: ${ptraceHint(what.pid)}`);
     return error;
   }
+  if (operation === 'pidNamespace') return new UserError(messageOf(error));
   if (operation === 'chdir') return new UserError(`The working directory "${what.cwd}" cannot be entered (${code}); check "cwd".`);
   if (operation === 'PTRACE_SEIZE' && code === 'EPERM') {
     return new UserError('This user may not debug programs here (ptrace is forbidden). In a container, start it with --cap-add=SYS_PTRACE.');

@@ -1,10 +1,20 @@
 // "pidNamespace": the program runs in a pid namespace of its own, and the debugger sees the same threads after a restore.
 import { expect } from 'chai';
+import { debuggee } from '../support/debuggees';
 import { Sessions } from '../support/sessions';
 
 describe('a session with "pidNamespace"', () => {
   const sessions = new Sessions();
   afterEach(() => sessions.end());
+
+  it('says what to do where the system allows none', async () => {
+    const none = 'echo 0 > /proc/sys/user/max_pid_namespaces && exec "$@"';
+    const client = sessions.connect({ through: ['unshare', '--user', '--map-root-user', 'sh', '-c', none, 'sh'] });
+    const { program } = debuggee('vanish');
+    const refused = await client.launch({ program, pidNamespace: true, snapshots: { auto: 'off' } }).catch((error: unknown) => String(error));
+    expect(refused).to.match(/This system does not let the program run in a pid namespace of its own \(unshare: No space left on device\)\. Raise the limit .*max_pid_namespaces.*or leave out "pidNamespace"/);
+    expect(refused).not.to.match(/Rollpoint failed/);
+  });
 
   it('restores threads that ended unseen, under the ids that the debugger and the program know', async () => {
     const { client } = await sessions.launch('vanish', [], { snapshots: { auto: 'off' }, pidNamespace: true });

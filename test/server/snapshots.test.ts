@@ -42,6 +42,16 @@ describe('snapshots from plain gdb', () => {
     expect(run.gdb).to.match(/exited with code 051\]/);
   });
 
+  it('goes on at a snapshot when the program is killed', async () => {
+    const run = await debug([], [
+      'break tick', 'continue', 'continue', 'monitor snapshot', 'continue', 'print ticks', 'python import os; os.kill(gdb.selected_inferior().pid, 9)',
+      'shell sleep 1', 'continue', 'print ticks', 'continue', 'print ticks', 'delete', 'continue',
+    ]);
+    expect(run.server).to.match(/The program was killed; snapshot 1 has been restored into a new process \(pid \d+\)\./);
+    expect(run.gdb).to.include('$1 = 2').and.to.include('$2 = 1').and.to.include('$3 = 2');
+    expect(run.gdb).to.match(/exited with code 051\]/);
+  });
+
   it('restores at any kind of resume, from a breakpoint as well as beside one', async () => {
     const run = await debug([], [
       'break tick', 'continue', 'monitor snapshot', 'next', 'next', 'monitor restore 1', 'stepi', 'print ticks',

@@ -55,8 +55,10 @@ export class DapClient {
   /** Answers reverse requests; by default they fail. */
   onReverseRequest: (request: DebugProtocol.Request) => Promise<object> = () => Promise.reject(new Error('not supported'));
 
-  constructor(options: { env?: NodeJS.ProcessEnv; args?: string[]; cwd?: string } = {}) {
-    this.child = spawn(process.execPath, [adapter, ...(options.args ?? [])], {
+  constructor(options: { env?: NodeJS.ProcessEnv; args?: string[]; cwd?: string; through?: string[] } = {}) {
+    // `through`: a command that runs another, such as unshare.
+    const [command, ...args] = [...(options.through ?? []), process.execPath, adapter, ...(options.args ?? [])];
+    this.child = spawn(command!, args, {
       env: { ...process.env, ...options.env },
       cwd: options.cwd,
     });

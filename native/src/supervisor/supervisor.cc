@@ -80,7 +80,7 @@ void Supervisor::run() {
 
 void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
   process_ = std::move(process);
-  const pid_t pid = process_->pid();
+  const pid_t pid = first_pid_ = process_->pid();
   family_ = std::make_unique<Family>(*process_, keep_children_);
   engine_ = std::make_unique<snapshot::Engine>(
       *process_, tracker_,
@@ -113,9 +113,8 @@ void Supervisor::end_of(const End& end) {
 }
 
 void Supervisor::tell_end(const End& end, std::string what_of_snapshots) {
-  const pid_t pid = process_->pid();
-  if (auto ids = engine_->abandon(); !ids.empty()) emit({pid, SnapshotsLost{std::move(ids), std::move(what_of_snapshots)}});
-  emit({pid, end});
+  if (auto ids = engine_->abandon(); !ids.empty()) emit({first_pid_, SnapshotsLost{std::move(ids), std::move(what_of_snapshots)}});
+  emit({first_pid_, end});
 }
 
 // The debuggee has ended: by itself, or to come back in another process.
@@ -125,11 +124,10 @@ void Supervisor::finish() {
 
 bool Supervisor::revive() {
   const End end = *std::exchange(to_revive_, std::nullopt);
-  const pid_t before = process_->pid();
   try {
     auto result = tree_->rebuild();
     const pid_t tid = result.rollback.tid;
-    emit({before, Revived{process_->pid(), std::move(result)}});
+    emit({first_pid_, Revived{process_->pid(), std::move(result)}});
     control_->begin_anew(tid);
     return true;
   } catch (const std::exception& error) {

@@ -100,6 +100,7 @@ class Supervisor {
   bool quit_ = false;  // under mutex_
 
   bool hold_at_exit_ = false;
+  pid_t first_pid_ = 0;           // names the debuggee in events, also after it has come back in another process
   bool ending_ = false;           // it is we who kill
   std::optional<End> to_revive_;  // killed by somebody else, with snapshots
   std::unique_ptr<tracee::Process> process_;

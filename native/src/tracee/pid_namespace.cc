@@ -234,6 +234,7 @@ std::string next_step(const Report& report) {
     int on = 0;
     if (restricted >> on && on) return "Allow them with \"sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0\"";
   }
+  if (report.error == ENOSPC) return "Raise the limit on namespaces (user.max_user_namespaces, user.max_pid_namespaces, user.max_mnt_namespaces)";
   if (report.error == ENOSYS || report.error == EINVAL) return "A kernel with user and pid namespaces is needed (Linux 5.9)";
   return "In a container, start that with a seccomp profile that allows unshare and clone3";
 }
