@@ -96,7 +96,8 @@ void rename_thread(ProcessState& state, pid_t from, pid_t to) {
     node.key() = to;
     state.pending.of_thread.insert(std::move(node));
   }
-  if (state.terminals.foreground == from) state.terminals.foreground = to;
+  for (pid_t* named : {&state.terminals.foreground, &state.identity.group, &state.identity.session})
+    if (*named == from) *named = to;
 }
 
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted) {
