@@ -1,4 +1,4 @@
-// Memory files that are not mapped, and one that is in part: size, content, holes.
+// Memory files that are not mapped, and one that is in part: size, content, holes. `memfds sealed`: one is sealed since.
 #include "state.h"
 
 #include <fcntl.h>
@@ -86,6 +86,7 @@ void change(void) {
   fill(moved, 10, 300, 'H');
   close(moved);
   fill(sealed, 0, 100, 'I');
+  if (state_argc) must("seal", fcntl(sealed, F_ADD_SEALS, F_SEAL_WRITE));
 }
 
 void check_changed(void) {

@@ -12,6 +12,7 @@ describeKind({ kind: 'inotify watches, under their numbers', program: 'inotify',
 describeKind({ kind: 'epoll sets: items, edges, stale numbers, sets within sets', program: 'epollset', expected: 'restored', warnings: /pipe ends are open/ });
 
 // What stays as it is. The second argument: the program does not use it between the snapshots.
+describeKind({ kind: 'Seals added to a memory file since', program: 'memfds', args: ['sealed'], expected: 'told', warnings: /was sealed since/ });
 describeKind({ kind: 'io_uring', program: 'foreign', args: ['io_uring', 'idle'], expected: 'told', warnings: /io_uring is active/, note: 'Can be rolled back as long as the ring has not worked since' });
 describeKind({ kind: 'Linux AIO', program: 'foreign', args: ['aio'], expected: 'told', warnings: /Linux AIO is in use/ });
 describeKind({ kind: 'userfaultfd of the program itself', program: 'foreign', args: ['userfaultfd'], expected: 'told', warnings: /userfaultfd/ });
