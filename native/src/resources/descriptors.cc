@@ -129,6 +129,12 @@ std::string describe(int number, const Descriptor& descriptor) {
 
 bool is_same(const Process& process, int number, const Descriptor& wanted) {
   if (wanted.held) return same_description(process, number, *wanted.held);
+  if (wanted.identity) {
+    struct stat info {};
+    if (stat(proc(process, "fd", number).c_str(), &info) < 0 || ObjectKey(info.st_dev, info.st_ino) != wanted.identity->now) return false;
+    // Both ends of a pipe are one inode.
+    return wanted.kind != DescriptorKind::kPipe || (read_fdinfo(process, number).flags & O_ACCMODE) == (wanted.flags & O_ACCMODE);
+  }
   return read_link(proc(process, "fd", number)) == wanted.target;
 }
 
@@ -172,6 +178,13 @@ bool is_session(const Descriptor& descriptor) {
   return !descriptor.held && (descriptor.kind == DescriptorKind::kPipe || descriptor.kind == DescriptorKind::kSocket || descriptor.kind == DescriptorKind::kEvent);
 }
 
+// As /proc/PID/fd/N reads for what stands for it now: a pipe or socket may have been made anew.
+std::string current_target(const Descriptor& wanted) {
+  const bool is_pipe = wanted.target.starts_with("pipe:");
+  if (!wanted.identity || !(is_pipe || wanted.target.starts_with("socket:"))) return wanted.target;
+  return (is_pipe ? "pipe:[" : "socket:[") + std::to_string(wanted.identity->now.second) + "]";
+}
+
 /// Where an open file description of `wanted` is now.
 struct Found {
   int number = 0;
@@ -198,7 +211,7 @@ std::map<int, Found> find_unheld(const Process& process, const DescriptorTable& 
     for (auto& [key, members] : groups) {
       if (result.contains(key)) continue;
       const Descriptor& descriptor = wanted.at(key);
-      const auto candidates = open_on.find(descriptor.target);
+      const auto candidates = open_on.find(current_target(descriptor));
       if (candidates == open_on.end()) continue;
       for (int number : everywhere ? candidates->second : members) {
         auto it = sharing.find(number);
@@ -235,6 +248,7 @@ DescriptorTable read_descriptors(Process& process, const DescriptorTable* before
     descriptor.device = info.st_dev;
     descriptor.inode = info.st_ino;
     descriptor.shares_with = number;
+    if (descriptor.is_stream()) descriptor.identity = identity_of({info.st_dev, info.st_ino});
     const auto fdinfo = read_fdinfo(process, number);
     descriptor.offset = fdinfo.offset;
     descriptor.flags = fdinfo.flags;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "resources/stream_identity.h"
 #include "tracee/remote_syscalls.h"
 #include "util/unique_fd.h"
 #include "util/warning.h"
@@ -34,7 +35,9 @@ struct Descriptor {
   /// Lowest number of the table that shares this open file description: its own where it shares with none below.
   int shares_with = 0;
   std::shared_ptr<HeldFile> held;  // null where holding would change the program's world
+  SharedIdentity identity;  // of pipes and sockets: who they are, also when a rollback has made them anew
   bool writable() const;
+  bool is_stream() const { return kind == DescriptorKind::kPipe || kind == DescriptorKind::kSocket; }
 };
 
 using DescriptorTable = std::map<int, Descriptor>;

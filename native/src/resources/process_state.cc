@@ -13,16 +13,14 @@ void append(std::vector<T>& to, std::vector<T> from) {
 
 // What no part of this folder holds yet, so that nobody relies on it.
 void tell_what_is_not_held(const DescriptorTable& descriptors, util::Warnings& warnings) {
-  size_t files = 0, pipes = 0, sockets = 0;
+  size_t files = 0, sockets = 0;
   for (auto& [number, descriptor] : descriptors) {
     if (number <= 2) continue;
     files += descriptor.kind == DescriptorKind::kFile && descriptor.writable() && !is_memfd(descriptor);
-    pipes += descriptor.kind == DescriptorKind::kPipe;
     sockets += descriptor.kind == DescriptorKind::kSocket;
   }
   auto count = [](size_t n, const char* one, const char* many) { return std::to_string(n) + " " + (n == 1 ? one : many); };
   if (files) warnings.push_back({"fileContent", count(files, "file is", "files are") + " open for writing: offsets come back, contents written since do not."});
-  if (pipes) warnings.push_back({"pipe", count(pipes, "pipe end is", "pipe ends are") + " open: bytes in flight are not rolled back."});
   if (sockets) warnings.push_back({"socket", count(sockets, "socket is", "sockets are") + " open: connections stay as they are."});
 }
 
@@ -50,6 +48,8 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
   state.events = read_events(process, state.descriptors, before ? &before->events : nullptr, warnings);
   state.system_v = read_system_v(process, before ? &before->system_v : nullptr, warnings);
   state.message_queues = read_message_queues(state.descriptors, warnings);
+  const Holder holder{&process, &state.descriptors};
+  state.pipes = read_pipes({&holder, 1}, warnings);
   tell_what_is_not_held(state.descriptors, warnings);
   return state;
 }
@@ -63,16 +63,21 @@ std::vector<std::string> process_state_obstacles(const tracee::Process& process,
 
 util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted) {
   // What only a duplicate would bring back, and we may not hold one.
+  const Holder holder{&process, &wanted.descriptors};
+  PipesRollback pipes({&holder, 1}, wanted.pipes);
   const Recreate recreate = [&](int number, const Descriptor& descriptor) {
     if (descriptor.kind == DescriptorKind::kTerminal) return recreate_master(wanted.terminals, number);
     if (descriptor.kind == DescriptorKind::kEvent) return recreate_event(wanted.events, descriptor);
+    if (descriptor.kind == DescriptorKind::kPipe) return pipes.recreate(0, descriptor);
     return util::UniqueFd();
   };
   const Recognise recognise = [&](int number, const Descriptor& descriptor) {
     if (descriptor.kind == DescriptorKind::kEvent) return recognise_event(process, number, wanted.events, descriptor);
+    if (descriptor.kind == DescriptorKind::kPipe) return recognise_pipe_end(process, number, descriptor);
     return Likeness::kSame;  // the inode's number is part of what /proc says
   };
   auto left = restore_descriptors(process, wanted.descriptors, recreate, recognise);
+  append(left, pipes.finish());
   append(left, restore_events(process, wanted.descriptors, wanted.events));
   append(left, restore_attributes(process, wanted.attributes));
   append(left, restore_identity(process, wanted.identity));
@@ -103,6 +108,8 @@ void rename_thread(ProcessState& state, pid_t from, pid_t to) {
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted) {
   auto result = compare_descriptors(process, wanted.descriptors);
   append(result, compare_events(process, wanted.events));
+  const Holder holder{&process, &wanted.descriptors};
+  append(result, compare_pipes({&holder, 1}, wanted.pipes));
   append(result, compare_attributes(process, wanted.attributes));
   append(result, compare_identity(process, wanted.identity));
   append(result, compare_terminals(process, wanted.descriptors, wanted.terminals));

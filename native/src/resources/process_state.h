@@ -13,6 +13,7 @@
 #include "resources/identity.h"
 #include "resources/message_queues.h"
 #include "resources/pending_signals.h"
+#include "resources/pipes.h"
 #include "resources/signal_actions.h"
 #include "resources/system_v.h"
 #include "resources/terminal.h"
@@ -32,6 +33,7 @@ struct ProcessState {
   Terminals terminals;
   SystemV system_v;
   MessageQueues message_queues;
+  Pipes pipes;
 };
 
 struct ReadOptions {
