@@ -134,7 +134,7 @@ Pipes read_pipes(Holders holders, util::Warnings& warnings) {
     }
     if (!(ends.reader && ends.writer)) pipe.outside = has_other_end(ends.fd.get(), ends.access);
     if (pipe.outside) {
-      if (!ends.only_standard) warnings.push_back({"pipe", "The other end of the pipe at " + name_numbers(holders, identity) + " is outside the program: what has passed through it stays as it is."});
+      if (!ends.only_standard) warnings.push_back({"pipe", "The pipe end at " + name_numbers(holders, identity) + " leads to another process: bytes in flight are not rolled back."});
     } else {
       const UniqueFd reader = ends.reader ? UniqueFd() : reopen(ends.fd.get(), O_RDONLY);
       const int from = ends.reader ? ends.fd.get() : reader.get();
@@ -232,7 +232,7 @@ util::Warnings PipesRollback::finish() {
     auto& work = work_[identity];
     if (pipe.outside) {
       if (std::any_of(work.live.begin(), work.live.end(), [](auto* end) { return end->number > 2; }))
-        left_.push_back({"pipe", "The other end of the pipe at " + name_numbers(holders_, identity) + " is outside the program: what has passed through it since stays as it is."});
+        left_.push_back({"pipe", "The pipe end at " + name_numbers(holders_, identity) + " leads to another process: what has passed through it since the snapshot stays as it is."});
     } else if (work.both) {
       restore_content(identity, pipe, work);
       // A reader knows that its writers are gone by one that came and went after it.
