@@ -69,7 +69,7 @@ function holdsData({ permissions, inode, name }: Mapping): boolean {
 
 /**
  * Without the tracer's own page of code inside the debuggee and the buffer behind it, by which it makes system calls
- * there: neither belongs to the program.
+ * there, and the window by which pages cross: none of them belongs to the program.
  */
 const bufferSize = 0x50000n;
 function tracersOwn(mappings: Mapping[]): { start: bigint; end: bigint } | undefined {
@@ -81,6 +81,9 @@ function tracersOwn(mappings: Mapping[]): { start: bigint; end: bigint } | undef
 
 function without(own: { start: bigint; end: bigint } | undefined, mappings: Mapping[]): Mapping[] {
   return mappings.flatMap((each) => {
+    if (each.name.startsWith('/memfd:rollpoint')) {
+      return [];
+    }
     if (!own || each.end <= own.start || each.start >= own.end) {
       return [each];
     }

@@ -119,6 +119,18 @@ util::RangeSet Pagemap::present_ranges(util::Range range) {
   return result;
 }
 
+util::RangeSet Pagemap::present_ranges_of_mapping(util::Range range) {
+  if (!has_scan_) return present_ranges(range);
+  util::RangeSet absent;
+  ScanRequest request{.start = range.start, .end = range.end};
+  request.category_inverted = request.category_mask = kPagePresent;
+  request.return_mask = kPageSwapped | guard_;
+  scan(request, [&](uint64_t start, uint64_t end, uint64_t categories) {
+    if (categories != kPageSwapped) absent.add(start, end);
+  });
+  return util::subtract(util::RangeSet{range}, absent);
+}
+
 util::RangeSet Pagemap::present_private_ranges(util::Range range) {
   util::RangeSet doubtful;
   util::RangeSet result = private_ranges(range, &doubtful);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "snapshot/layout.h"
+#include "snapshot/page_transfer.h"
 #include "snapshot/rebuild.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -52,21 +53,32 @@ std::vector<uint64_t> pages_missing_in_twin(const Snapshot& snapshot, const Rang
 }
 
 // Reads `pages` and puts what is new into the snapshot's table.
-void copy_pages(EngineState& state, Snapshot& snapshot, std::span<const uint64_t> pages, bool compare_with_base) {
+enum class By { kUs, kThreadItself };
+void copy_pages(EngineState& state, Snapshot& snapshot, std::span<const uint64_t> pages, By by) {
+  const bool itself = by == By::kThreadItself && may_copy_itself(snapshot.state.actions);
+  const size_t failures = read_pages(state, pages, snapshot.maps, itself, [&](uint64_t page, const std::byte* content) {
+    state.note_overwritten(page);
+    snapshot.pages.set(page, state.store.insert_or_same(content, snapshot.pages.find(page), PageId::kZero));
+  });
+  if (failures) snapshot.exact = false;
+}
+
+// Likewise, where the kernel does not tell what was written.
+void copy_changed_pages(EngineState& state, Snapshot& snapshot, std::span<const uint64_t> pages) {
   std::byte* now = state.chunk_buffer(0);
-  std::byte* before = compare_with_base ? state.chunk_buffer(1) : nullptr;
+  std::byte* before = state.chunk_buffer(1);
   for (size_t begin = 0; begin < pages.size(); begin += EngineState::kChunk) {
     const auto chunk = pages.subspan(begin, std::min(EngineState::kChunk, pages.size() - begin));
     std::vector<bool> failed(chunk.size());
     state.process.memory().read_pages(chunk, now, [&](size_t index, uint64_t) { failed[index] = true; });
-    if (before) state.content(snapshot.pages, chunk, before);
+    state.content(snapshot.pages, chunk, before);
     for (size_t i = 0; i < chunk.size(); ++i) {
       if (failed[i]) {
         snapshot.exact = false;
         continue;
       }
       const std::byte* content = now + i * kPageSize;
-      if (before && memcmp(content, before + i * kPageSize, kPageSize) == 0) continue;
+      if (memcmp(content, before + i * kPageSize, kPageSize) == 0) continue;
       state.note_overwritten(chunk[i]);
       snapshot.pages.set(chunk[i], state.store.insert_or_same(content, snapshot.pages.find(chunk[i]), PageId::kZero));
     }
@@ -88,18 +100,18 @@ std::vector<uint64_t> own_pages(const std::vector<uint64_t>& pages, const std::v
 }
 
 void capture_later(EngineState& state, Snapshot& snapshot) {
-  auto written = state.collect(snapshot.maps, DirtyTracker::Then::kArm);
+  auto written = state.collect(snapshot.maps, state.dense_ranges(snapshot.maps), DirtyTracker::Then::kArm);
   // Armed: should anything below fail, these must not be forgotten.
   state.carried = written.pages;
   for (auto& range : written.zero) append_pages(state.carried, RangeSet{range});
   std::sort(state.carried.begin(), state.carried.end());
+  const auto over_files = state.held_over_files(snapshot.maps, &written);
   {
     util::RangeSet elsewhere;
-    util::Beside scan(state.background, [&] { elsewhere = EngineState::held_elsewhere(snapshot.maps, *state.background_pagemap); });
-    const auto over_files = state.held_over_files(snapshot.maps, &written);
-    if (state.tracker->precise()) copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), false);
+    util::Beside scan(state.background, [&] { elsewhere = EngineState::held_elsewhere(snapshot.maps, written.dense, *state.background_pagemap); });
+    if (state.tracker->precise()) copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), By::kThreadItself);
     scan.wait();
-    snapshot.held = util::unite(elsewhere, over_files);
+    snapshot.held = util::unite(util::unite(elsewhere, over_files), util::subtract(written.dense, written.dropped));
   }
   for (auto& range : util::subtract(state.baseline->held, snapshot.held))
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kAbsent);
@@ -111,12 +123,12 @@ void capture_later(EngineState& state, Snapshot& snapshot) {
   append_pages(appeared, util::subtract(snapshot.held, state.baseline->held));
   if (state.tracker->precise()) {
     std::erase_if(appeared, [&](uint64_t page) { return snapshot.pages.find(page) != PageId::kInBase; });
-    copy_pages(state, snapshot, appeared, false);
+    copy_pages(state, snapshot, appeared, By::kThreadItself);
   } else {
     std::vector<uint64_t> stayed;
     append_pages(stayed, util::intersect(snapshot.held, state.baseline->held));
-    copy_pages(state, snapshot, appeared, false);
-    copy_pages(state, snapshot, stayed, true);
+    copy_pages(state, snapshot, appeared, By::kThreadItself);
+    copy_changed_pages(state, snapshot, stayed);
   }
   state.carried.clear();
 }
@@ -156,13 +168,13 @@ void settle(EngineState& state) {
       memory::Pagemap twin(state.twin->pid());
       for (auto& vma : snapshot.maps)
         for (auto& range : twin.present_ranges(vma.range())) in_twin.add(range);
-      elsewhere = EngineState::held_elsewhere(snapshot.maps, *state.background_pagemap);
+      elsewhere = EngineState::held_elsewhere(snapshot.maps, {}, *state.background_pagemap);
     });
     state.tracker->arm(snapshot.maps);
     const auto over_files = state.held_over_files(snapshot.maps, nullptr);
     scan.wait();
     snapshot.held = util::unite(elsewhere, over_files);
-    copy_pages(state, snapshot, pages_missing_in_twin(snapshot, in_twin), false);
+    copy_pages(state, snapshot, pages_missing_in_twin(snapshot, in_twin), By::kUs);
     state.baseline.emplace(snapshot.pages, snapshot.held);
     step_aside(state);
   } catch (const std::exception& error) {

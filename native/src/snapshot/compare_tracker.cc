@@ -9,7 +9,7 @@ class CompareTracker : public DirtyTracker {
  public:
   const char* name() const override { return "compare"; }
   bool precise() const override { return false; }
-  Written collect(const std::vector<memory::Vma>&, Then) override { return {}; }
+  Written collect(const std::vector<memory::Vma>&, const util::RangeSet&, Then) override { return {}; }
 };
 
 }  // namespace

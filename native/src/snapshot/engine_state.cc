@@ -28,12 +28,38 @@ bool owned_by_presence(const Vma& vma) {
   return !vma.is_file();
 }
 
-RangeSet EngineState::held_elsewhere(const std::vector<Vma>& maps, memory::Pagemap& pagemap) {
-  RangeSet held;
+namespace {
+
+RangeSet owned_ranges(const std::vector<Vma>& maps) {
+  RangeSet owned;
   for (const Vma& vma : maps)
-    if (owned_by_presence(vma))
-      for (auto& range : pagemap.present_ranges(vma.range())) held.add(range);
+    if (owned_by_presence(vma)) owned.add(vma.range());
+  return owned;
+}
+
+}  // namespace
+
+RangeSet EngineState::held_elsewhere(const std::vector<Vma>& maps, const RangeSet& dense, memory::Pagemap& pagemap) {
+  RangeSet held;
+  for (auto& part : util::subtract(owned_ranges(maps), dense))
+    for (auto& range : pagemap.present_ranges_of_mapping(part)) held.add(range);
   return held;
+}
+
+RangeSet EngineState::held_elsewhere(const std::vector<Vma>& maps, const RangeSet& dense, const RangeSet& absent) {
+  return util::subtract(util::subtract(owned_ranges(maps), dense), absent);
+}
+
+RangeSet EngineState::dense_ranges(const std::vector<Vma>& maps) const {
+  constexpr uint64_t kWorthAskingApart = 1 << 20;
+  RangeSet result;
+  if (!baseline || !tracker->precise()) return result;
+  RangeSet anonymous;
+  for (const Vma& vma : maps)
+    if (!vma.shared && !vma.is_file()) anonymous.add(vma.range());
+  for (auto& range : util::intersect(baseline->held, anonymous))
+    if (range.bytes() >= kWorthAskingApart) result.add(range);
+  return result;
 }
 
 RangeSet EngineState::held_over_files(const std::vector<Vma>& maps, const Written* written) {
@@ -58,8 +84,8 @@ RangeSet EngineState::held_over_files(const std::vector<Vma>& maps, const Writte
   return held;
 }
 
-Written EngineState::collect(const std::vector<Vma>& maps, DirtyTracker::Then then) {
-  auto written = tracker->collect(maps, then);
+Written EngineState::collect(const std::vector<Vma>& maps, const RangeSet& dense, DirtyTracker::Then then) {
+  auto written = tracker->collect(maps, dense, then);
   if (!carried.empty()) {
     std::vector<uint64_t> all;
     std::set_union(written.pages.begin(), written.pages.end(), carried.begin(), carried.end(), std::back_inserter(all));
@@ -103,7 +129,8 @@ void EngineState::content(const memory::PageTable& table, std::span<const uint64
 
 void EngineState::begin() {
   if (followed && !window_memory.local) window_memory = tracee::WindowMemory::make();
-  twin = Twin::freeze(process, std::move(window_memory));
+  window = tracee::open_window(process, std::move(window_memory));
+  twin = Twin::freeze(process, window);
   hooks.task_born(twin->pid());
   make_tracker();
 }
@@ -129,6 +156,9 @@ void EngineState::forget_base(bool stopped) {
   if (twin) twin->end(stopped ? &process : nullptr);
   twin.reset();
   twin_stands_aside = false;
+  if (stopped) tracee::close_window(process);
+  process.window.reset();
+  window.reset();
   tracker.reset();
   pagemap.reset();
   background_pagemap.reset();

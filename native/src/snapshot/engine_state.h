@@ -54,8 +54,9 @@ class EngineState {
   bool twin_stands_aside = false, led_session = false;
   /// The process is another one than was captured: a thread may come back under any id.
   bool any_thread_id = false;
-  tracee::WindowMemory window_memory;  // for the next twin
+  tracee::WindowMemory window_memory;  // for the next window
   bool followed = true;  // of all processes of the session the one that the user waits for
+  std::shared_ptr<tracee::Window> window;
   /// Pages of the twin that the debuggee has overwritten since, as far as captures have seen: kept by it alone.
   uint64_t pages_only_in_twin = 0;
   std::optional<memory::PageTable> overwritten;
@@ -71,11 +72,15 @@ class EngineState {
   /// whose a page is. `written`: since the baseline; null for the first snapshot.
   util::RangeSet held_over_files(const std::vector<memory::Vma>& maps, const Written* written);
   /// Elsewhere presence tells. Long, and touches nothing else: may run beside the rest, with a pagemap of its own.
-  static util::RangeSet held_elsewhere(const std::vector<memory::Vma>& maps, memory::Pagemap& pagemap);
+  /// What lies in `dense` is left out.
+  static util::RangeSet held_elsewhere(const std::vector<memory::Vma>& maps, const util::RangeSet& dense, memory::Pagemap& pagemap);
+  static util::RangeSet held_elsewhere(const std::vector<memory::Vma>& maps, const util::RangeSet& dense, const util::RangeSet& absent);
+  /// Large ranges of private memory that were all there at the last arming: see DirtyTracker.
+  util::RangeSet dense_ranges(const std::vector<memory::Vma>& maps) const;
   util::Background background;
   std::unique_ptr<memory::Pagemap> background_pagemap;
   /// Written since the baseline, with what an arming before a failed capture had already taken.
-  Written collect(const std::vector<memory::Vma>& maps, DirtyTracker::Then then);
+  Written collect(const std::vector<memory::Vma>& maps, const util::RangeSet& dense, DirtyTracker::Then then);
   /// Written pages of a capture that has not been completed.
   std::vector<uint64_t> carried;
   /// Content of pages at a snapshot, 4096 bytes each, into `out`.

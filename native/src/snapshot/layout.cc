@@ -122,10 +122,15 @@ void grow_stack(tracee::Process& process, uint64_t lowest) {
 
 }  // namespace
 
-std::vector<Vma> tracked_maps(const tracee::Process& process) {
+std::vector<Vma> tracked_maps(tracee::Process& process) {
   std::vector<Vma> result;
+  bool window_is_there = false;
   for (auto& vma : memory::read_maps(process.pid())) {
     if (vma.is_special()) continue;
+    if (process.window && vma.range() == *process.window && vma.is_memfd()) {
+      window_is_there = true;
+      continue;
+    }
     if (process.scratch && vma.start < process.scratch->end() && vma.end > process.scratch->code) {
       if (vma.start < process.scratch->code) {
         auto below = vma;
@@ -141,6 +146,7 @@ std::vector<Vma> tracked_maps(const tracee::Process& process) {
     }
     result.push_back(std::move(vma));
   }
+  if (!window_is_there) process.window.reset();
   return result;
 }
 
@@ -157,12 +163,14 @@ std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vecto
   return result;
 }
 
-void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, uint64_t program_break) {
+std::vector<Vma> restore_layout(tracee::Process& process, std::vector<Vma> now, const std::vector<Vma>& wanted, uint64_t program_break) {
   RemoteSyscalls remote(process);
-  if (static_cast<uint64_t>(remote.call(SYS_brk, 0)) != program_break &&
-      static_cast<uint64_t>(remote.call(SYS_brk, program_break)) != program_break)
-    throw util::CodedError(util::kUnsupported, "The program break cannot be put back.");
-  const auto now = tracked_maps(process);
+  const auto break_now = static_cast<uint64_t>(remote.call(SYS_brk, 0));
+  if (break_now != program_break) {
+    if (static_cast<uint64_t>(remote.call(SYS_brk, program_break)) != program_break)
+      throw util::CodedError(util::kUnsupported, "The program break cannot be put back.");
+    now = tracked_maps(process);
+  }
   const auto plan = pieces(now, wanted);
   std::vector<RemoteCall> unmap, rest;
   std::vector<const Piece*> segments;
@@ -207,11 +215,14 @@ void restore_layout(tracee::Process& process, const std::vector<Vma>& wanted, ui
         throw util::SysError("restore the layout at " + range_text(call.arguments[0], call.arguments[0] + call.arguments[1]), static_cast<int>(-call.result));
   }
   const bool changed = !unmap.empty() || !rest.empty() || grown_stack;
-  auto joined = whole_again(changed ? tracked_maps(process) : now, wanted);
+  if (changed) now = tracked_maps(process);
+  auto joined = whole_again(now, wanted);
   remote.batch(joined);
-  if (!changed && joined.empty()) return;
-  if (const auto differences = compare_layout(tracked_maps(process), wanted); !differences.empty())
+  if (!changed && joined.empty()) return now;
+  if (!joined.empty()) now = tracked_maps(process);
+  if (const auto differences = compare_layout(now, wanted); !differences.empty())
     throw util::CodedError(util::kUnsupported, "The layout could not be put back: " + differences.front());
+  return now;
 }
 
 std::vector<std::string> compare_layout(const std::vector<Vma>& now, const std::vector<Vma>& wanted) {

@@ -12,14 +12,15 @@
 namespace rollpoint::snapshot {
 
 /// Mappings that a snapshot is about: all but the kernel's own and ours. Cuts our scratch pages out where the
-/// kernel has merged them with a neighbour.
-std::vector<memory::Vma> tracked_maps(const tracee::Process& process);
+/// kernel has merged them with a neighbour. Notes it when the program has put something else over our window.
+std::vector<memory::Vma> tracked_maps(tracee::Process& process);
 
 /// Reasons, in words, why `wanted` cannot be brought back (a file that is gone). Changes nothing.
 std::vector<std::string> obstacles(const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted);
 
-/// munmap, mmap and mprotect until the layout is `wanted`. Throws SysError, or CodedError when the result differs.
-void restore_layout(tracee::Process& process, const std::vector<memory::Vma>& wanted, uint64_t program_break);
+/// munmap, mmap and mprotect until the layout is `wanted`, from `now`; returns the mappings as they are then. Throws SysError, or
+/// CodedError when the result differs.
+std::vector<memory::Vma> restore_layout(tracee::Process& process, std::vector<memory::Vma> now, const std::vector<memory::Vma>& wanted, uint64_t program_break);
 
 /// Ranges whose backing or protection differs, in words; a stack that has grown counts as equal.
 std::vector<std::string> compare_layout(const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted);

@@ -73,7 +73,7 @@ void track_anew(EngineState& state) {
   state.make_tracker();
   const auto maps = tracked_maps(state.process);
   state.tracker->arm(maps);
-  const auto held = util::unite(EngineState::held_elsewhere(maps, *state.pagemap), state.held_over_files(maps, nullptr));
+  const auto held = util::unite(EngineState::held_elsewhere(maps, {}, *state.pagemap), state.held_over_files(maps, nullptr));
   // It has what the twin has.
   state.baseline.emplace(memory::PageTable(state.pool), held);
   state.carried.clear();

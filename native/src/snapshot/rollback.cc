@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "snapshot/layout.h"
+#include "snapshot/page_transfer.h"
 #include "snapshot/rebuild.h"
 #include "snapshot/rename.h"
 #include "snapshot/rollback_error.h"
@@ -109,74 +110,82 @@ std::vector<uint64_t> pages_to_write(EngineState& state, const Snapshot& target,
   return pages;
 }
 
-uint64_t restore_memory(EngineState& state, const Snapshot& target) {
+// The pages that the kernel itself writes as a thread goes back to user space, with processor numbers (rseq(2)).
+RangeSet rseq_areas(const Snapshot& target) {
+  RangeSet areas;
+  for (auto& [tid, thread] : target.threads)
+    if (thread.rseq && thread.rseq->pointer) areas.add(page_range(*thread.rseq));
+  return areas;
+}
+
+void write_from_outside(EngineState& state, const Snapshot& target, std::span<const uint64_t> pages, const RangeSet* compare_with) {
   auto& memory = state.process.memory();
-  const auto maps = tracked_maps(state.process);
-  RangeSet elsewhere;
-  util::Beside scan(state.background, [&] { elsewhere = EngineState::held_elsewhere(maps, *state.background_pagemap); });
-  auto written = state.collect(maps, DirtyTracker::Then::kKeep);
-  const RangeSet over_files = state.held_over_files(maps, &written);
-  scan.wait();
-  const RangeSet held_now = util::unite(elsewhere, over_files);
-  const auto pages = pages_to_write(state, target, written, held_now);
-  drop_pages(state, target, held_now);
-  resources::provide_pages(state.process, target.state.descriptors, target.maps, util::subtract(target.held, held_now));
-  const bool compare = !state.tracker->precise();
-  uint64_t count = 0;
+  std::byte* wanted = state.chunk_buffer(1);
+  std::byte* now = compare_with ? state.chunk_buffer(0) : nullptr;
   for (size_t begin = 0; begin < pages.size(); begin += EngineState::kChunk) {
-    const auto chunk = std::span(pages).subspan(begin, std::min(EngineState::kChunk, pages.size() - begin));
-    std::byte* wanted = state.chunk_buffer(1);
+    const auto chunk = pages.subspan(begin, std::min(EngineState::kChunk, pages.size() - begin));
     state.content(target.pages, chunk, wanted);
     std::vector<PageWrite> writes;
     std::vector<bool> unreadable(chunk.size());
-    std::byte* now = compare ? state.chunk_buffer(0) : nullptr;
-    if (compare) memory.read_pages(chunk, now, [&](size_t index, uint64_t) { unreadable[index] = true; });
+    if (now) memory.read_pages(chunk, now, [&](size_t index, uint64_t) { unreadable[index] = true; });
     for (size_t i = 0; i < chunk.size(); ++i) {
-      if (compare && !unreadable[i] && held_now.contains(memory::page_address(chunk[i])) && memcmp(now + i * kPageSize, wanted + i * kPageSize, kPageSize) == 0) continue;
+      if (now && !unreadable[i] && compare_with->contains(memory::page_address(chunk[i])) && memcmp(now + i * kPageSize, wanted + i * kPageSize, kPageSize) == 0) continue;
       writes.push_back({chunk[i], wanted + i * kPageSize});
     }
-    count += writes.size();
     std::vector<PageWrite> refused;
     memory.write_pages(writes, [&](size_t index, uint64_t) { refused.push_back(writes[index]); });
     if (!refused.empty()) write_read_only_shared(state, target, refused);
   }
-  return count;
 }
 
-// The last remote calls may have run on another processor, which the kernel notes in the calling thread's rseq area.
+uint64_t restore_memory(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps) {
+  auto written = state.collect(maps, state.dense_ranges(maps), DirtyTracker::Then::kKeep);
+  const RangeSet& dense = written.dense;
+  const RangeSet elsewhere = written.absent ? EngineState::held_elsewhere(maps, dense, *written.absent) : EngineState::held_elsewhere(maps, dense, *state.pagemap);
+  const RangeSet over_files = state.held_over_files(maps, &written);
+  const RangeSet held_now = util::unite(util::unite(elsewhere, over_files), util::subtract(dense, written.dropped));
+  const auto pages = pages_to_write(state, target, written, held_now);
+  drop_pages(state, target, held_now);
+  resources::provide_pages(state.process, target.state.descriptors, target.maps, util::subtract(target.held, held_now));
+  if (!state.tracker->precise()) {
+    write_from_outside(state, target, pages, &held_now);
+    return pages.size();
+  }
+  if (!may_copy_itself(target.state.actions)) {
+    write_from_outside(state, target, pages, nullptr);
+    return pages.size();
+  }
+  // A thread's own area must not change under it while it copies: those come last.
+  const RangeSet areas = rseq_areas(target);
+  std::vector<uint64_t> by_thread, from_outside;
+  by_thread.reserve(pages.size());
+  for (uint64_t page : pages) (areas.contains(memory::page_address(page)) ? from_outside : by_thread).push_back(page);
+  write_pages(state, target.pages, by_thread, target.maps, from_outside);
+  write_from_outside(state, target, from_outside, nullptr);
+  return pages.size();
+}
+
+// Threads that copied, and the last remote calls, may have run on another processor than at the snapshot.
 void restore_rseq_areas(EngineState& state, const Snapshot& target) {
   std::vector<uint64_t> pages;
-  for (auto& [tid, thread] : target.threads) {
-    if (!thread.rseq || !thread.rseq->pointer) continue;
-    const auto range = page_range(*thread.rseq);
-    for (uint64_t address = range.start; address < range.end; address += kPageSize)
-      if (target.held.contains(address)) pages.push_back(memory::page_number(address));
-  }
-  std::sort(pages.begin(), pages.end());
-  pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
-  std::byte* wanted = state.chunk_buffer(1);
-  for (size_t begin = 0; begin < pages.size(); begin += EngineState::kChunk) {
-    const auto chunk = std::span(pages).subspan(begin, std::min(EngineState::kChunk, pages.size() - begin));
-    state.content(target.pages, chunk, wanted);
-    std::vector<PageWrite> writes;
-    for (size_t i = 0; i < chunk.size(); ++i) writes.push_back({chunk[i], wanted + i * kPageSize});
-    state.process.memory().write_pages(writes);
-  }
+  for (auto& range : util::intersect(rseq_areas(target), target.held))
+    for (uint64_t address = range.start; address < range.end; address += kPageSize) pages.push_back(memory::page_number(address));
+  write_from_outside(state, target, pages, nullptr);
 }
 
 RollbackResult apply(EngineState& state, const Snapshot& target) {
   RollbackResult result;
   result.renamed = restore_thread_list(state, target);
-  restore_layout(state.process, target.maps, target.program_break);
+  auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break);
   result.warnings = resources::restore_process_state(state.process, target.state);
   for (auto& [tid, saved] : target.threads)
     for (auto& warning : restore_kernel_state(state.process, state.process.at(tid), saved)) result.warnings.push_back(std::move(warning));
-  result.pages_written = restore_memory(state, target);
+  result.pages_written = restore_memory(state, target, maps);
   restore_rseq_areas(state, target);
   correct_thread_ids(state, target);
   // From here on no thread runs: a remote call would change memory again.
   for (auto& [tid, saved] : target.threads) restore_registers(state.process.at(tid), saved);
-  state.tracker->arm(tracked_maps(state.process));
+  state.tracker->arm(maps, state.dense_ranges(maps));
   state.carried.clear();
   state.baseline.emplace(target.pages, target.held);
   state.current = target.id;

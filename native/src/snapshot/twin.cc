@@ -11,23 +11,22 @@
 #include <cstring>
 
 #include "resources/system_v.h"
+#include "tracee/page_copy.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
 
 namespace rollpoint::snapshot {
 
-std::unique_ptr<Twin> Twin::freeze(tracee::Process& process, tracee::WindowMemory window_memory) {
+std::unique_ptr<Twin> Twin::freeze(tracee::Process& process, std::shared_ptr<tracee::Window> window) {
   tracee::RemoteSyscalls remote(process);
   // CLONE_FILES: its own table would keep pipe ends open that the debuggee closes. CLONE_PARENT: no child that the
   // debuggee's wait could see; ours only where we are the parent, else a zombie would be left with a stranger.
   // Exit signal 0: no SIGCHLD for anybody.
   const uint64_t flags = CLONE_FILES | CLONE_FS | (process.launched() ? CLONE_PARENT : 0);
-  // The debuggee maps the window only for the moment of the clone.
-  auto window = tracee::open_window(process, std::move(window_memory));
   const auto segments = resources::keep_out_of_clones(remote, process.pid());
   const pid_t pid = remote.clone(SYS_clone, flags);
   resources::let_into_clones(remote, segments);
-  if (window) tracee::unmap(process, *window);
+  tracee::keep_from_children(process);
   auto twin = std::unique_ptr<Twin>(new Twin(process, pid, std::move(window)));
   if (!process.launched()) twin->leave_descriptors();
   return twin;
@@ -62,42 +61,15 @@ bool Twin::alive() const {
 
 void Twin::read_pages(std::span<const uint64_t> page_numbers, std::byte* out, util::Background& background) {
   constexpr size_t kWorthRunning = 16;  // waking the twin costs as much as reading this many from outside
-  while (page_numbers.size() >= kWorthRunning) {
+  while (window_ && page_numbers.size() >= kWorthRunning) {
     const auto part = page_numbers.first(std::min(page_numbers.size(), tracee::Window::kPages));
-    if (!copy_through_window(part, out)) break;
+    // False also for a page that it may not read itself (PROT_NONE).
+    if (!tracee::PageCopy(process_, pid_, code_, *window_, tracee::PageCopy::Direction::kGather, part, 0).finish()) break;
+    memcpy(out, window_->data(0), part.size() * memory::kPageSize);
     page_numbers = page_numbers.subspan(part.size());
     out += part.size() * memory::kPageSize;
   }
-  read_from_outside(page_numbers, out, background);
-}
-
-// False when the twin cannot: no window, or a page that it may not read itself (PROT_NONE).
-bool Twin::copy_through_window(std::span<const uint64_t> page_numbers, std::byte* out) {
-  if (!window_) return false;
-  for (size_t i = 0; i < page_numbers.size(); ++i) window_->list()[i] = memory::page_address(page_numbers[i]);
-  arch::GeneralRegisters r;
-  if (ptrace(PTRACE_GETREGS, pid_, nullptr, &r) < 0) return false;
-  r.rip = code_ + arch::kCopyLoopOffset;
-  r.rbx = window_->remote_list();
-  r.r12 = page_numbers.size();
-  r.rdi = window_->remote_data();
-  r.orig_rax = static_cast<uint64_t>(-1);
-  r.eflags &= ~uint64_t{0x500};
-  if (ptrace(PTRACE_SETREGS, pid_, nullptr, &r) < 0) return false;
-  for (;;) {
-    if (ptrace(PTRACE_CONT, pid_, nullptr, nullptr) < 0) return false;
-    const int status = process_.waiter().wait_for(pid_);
-    if (!WIFSTOPPED(status)) {
-      ended_ = true;
-      return false;
-    }
-    // Anything else is a stop or a signal meant for the debuggee's process group: the twin goes on without it.
-    if (status >> 16 != 0) continue;
-    if (WSTOPSIG(status) == SIGTRAP) break;
-    if (WSTOPSIG(status) == SIGSEGV || WSTOPSIG(status) == SIGBUS) return false;
-  }
-  memcpy(out, window_->data(), page_numbers.size() * memory::kPageSize);
-  return true;
+  if (!page_numbers.empty()) read_from_outside(page_numbers, out, background);
 }
 
 void Twin::read_from_outside(std::span<const uint64_t> page_numbers, std::byte* out, util::Background& background) {

@@ -63,8 +63,17 @@ inline constexpr std::array<uint8_t, 45> kSyscallLoop{
 inline constexpr uint64_t kSyscallLoopSpare = 43;
 
 /// Copies the pages whose addresses stand in an array at rbx, r12 of them, one after the other to rdi; then int3.
-inline constexpr std::array<uint8_t, 21> kCopyLoop{
+inline constexpr std::array<uint8_t, 21> kGatherLoop{
     0x48, 0x8b, 0x33,              // mov  (%rbx),%rsi
+    0xb9, 0x00, 0x02, 0x00, 0x00,  // mov  $512,%ecx
+    0xf3, 0x48, 0xa5,              // rep movsq
+    0x48, 0x83, 0xc3, 0x08,        // add  $8,%rbx
+    0x49, 0xff, 0xcc,              // dec  %r12
+    0x75, 0xec,                    // jnz  start
+    0xcc};                         // int3
+/// The other way: what stands at rsi, page after page, goes to those addresses.
+inline constexpr std::array<uint8_t, 21> kScatterLoop{
+    0x48, 0x8b, 0x3b,              // mov  (%rbx),%rdi
     0xb9, 0x00, 0x02, 0x00, 0x00,  // mov  $512,%ecx
     0xf3, 0x48, 0xa5,              // rep movsq
     0x48, 0x83, 0xc3, 0x08,        // add  $8,%rbx
@@ -77,7 +86,7 @@ inline constexpr std::array<uint8_t, 9> kPauseLoop{
     0x0f, 0x05,                    // syscall
     0xeb, 0xf7};                   // jmp start
 inline constexpr uint16_t kElfMachine = 62;  // EM_X86_64
-
-inline constexpr uint64_t kCopyLoopOffset = 64;  // in the scratch page, behind the system call loop
+// In the scratch page, behind the system call loop.
+inline constexpr uint64_t kGatherLoopOffset = 64, kScatterLoopOffset = 96;
 
 }  // namespace rollpoint::arch

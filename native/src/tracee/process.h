@@ -13,6 +13,7 @@
 #include "tracee/pid_namespace.h"
 #include "tracee/tracee.h"
 #include "tracee/waiter.h"
+#include "util/range_set.h"
 #include "util/unique_fd.h"
 
 namespace rollpoint::tracee {
@@ -46,6 +47,7 @@ class Process {
   size_t visible_threads() const;
 
   std::optional<Scratch> scratch;
+  std::optional<util::Range> window;  // see window.h
 
   /// What a live task calls itself: another id where the debuggee is in a pid namespace below ours. Arguments of
   /// remote calls and memory have ids of inside; ptrace, /proc and all keys here those of outside.

@@ -77,7 +77,8 @@ void RemoteSyscalls::ensure_scratch() {
   scratch.data = scratch.code + kPage;
   map(scratch.code, kPage, PROT_READ | PROT_EXEC, MAP_FIXED);
   write_all(process_, scratch.code, arch::kSyscallLoop.data(), arch::kSyscallLoop.size());
-  write_all(process_, scratch.code + arch::kCopyLoopOffset, arch::kCopyLoop.data(), arch::kCopyLoop.size());
+  write_all(process_, scratch.code + arch::kGatherLoopOffset, arch::kGatherLoop.data(), arch::kGatherLoop.size());
+  write_all(process_, scratch.code + arch::kScatterLoopOffset, arch::kScatterLoop.data(), arch::kScatterLoop.size());
   process_.scratch = scratch;
   // A flag of its own keeps the kernel from merging it with the program's mappings; the name is for who reads the maps,
   // kernels without names refuse, no harm.

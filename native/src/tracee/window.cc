@@ -8,6 +8,7 @@
 
 #include "tracee/hand_over.h"
 #include "tracee/remote_syscalls.h"
+#include "util/error.h"
 #include "util/unique_fd.h"
 
 namespace rollpoint::tracee {
@@ -38,7 +39,7 @@ WindowMemory::~WindowMemory() {
   if (local) munmap(local, Window::kBytes);
 }
 
-std::unique_ptr<Window> open_window(Process& process, WindowMemory memory) {
+std::shared_ptr<Window> open_window(Process& process, WindowMemory memory) {
   if (!memory.local) return nullptr;
   // Through the name of our descriptor, which a process of the same user may open; it keeps none open itself. In a pid
   // namespace of its own the name would be somebody else's.
@@ -54,11 +55,34 @@ std::unique_ptr<Window> open_window(Process& process, WindowMemory memory) {
     remote.call(SYS_close, static_cast<uint64_t>(theirs));
   }
   if (address < 0 && address >= -4095) return nullptr;
-  return std::make_unique<Window>(std::exchange(memory.local, nullptr), static_cast<uint64_t>(address));
+  auto window = std::make_shared<Window>(std::exchange(memory.local, nullptr), static_cast<uint64_t>(address));
+  process.window = window->remote();
+  return window;
 }
 
-void unmap(Process& process, const Window& window) {
-  RemoteSyscalls(process).require("munmap", SYS_munmap, window.remote_list(), Window::kBytes);
+void keep_from_children(Process& process) {
+  if (!process.window) return;
+  RemoteCall calls[] = {{SYS_madvise, {process.window->start, process.window->bytes(), MADV_DONTFORK}},
+                        {SYS_mprotect, {process.window->start, process.window->bytes(), PROT_READ}}};
+  RemoteSyscalls(process).batch(calls);
+}
+
+WritableWindow::WritableWindow(Process& process) : process_(process) {
+  RemoteSyscalls(process).require("mprotect", SYS_mprotect, process.window->start, process.window->bytes(), PROT_READ | PROT_WRITE);
+}
+
+WritableWindow::~WritableWindow() {
+  try {
+    RemoteSyscalls(process_).call(SYS_mprotect, process_.window->start, process_.window->bytes(), PROT_READ);
+  } catch (const util::CodedError&) {
+    // The process is gone, and with it the mapping.
+  }
+}
+
+void close_window(Process& process) {
+  if (!process.window) return;
+  RemoteSyscalls(process).require("munmap", SYS_munmap, process.window->start, process.window->bytes());
+  process.window.reset();
 }
 
 }  // namespace rollpoint::tracee

@@ -1,4 +1,5 @@
-// Memory that we share with a task of the debuggee's making: what is put there crosses over without a system call.
+// Memory that we share with the debuggee and its twin, for pages to cross without a system call each.
+// Who copies them is page_copy's business.
 #pragma once
 
 #include <cstddef>
@@ -7,13 +8,14 @@
 #include <utility>
 
 #include "memory/page.h"
+#include "util/range_set.h"
 #include "util/unique_fd.h"
 
 namespace rollpoint::tracee {
 
 class Process;
 
-/// A list of addresses, then room for as many pages.
+/// A list of addresses, then room for as many pages: slot i of both belong together.
 class Window {
  public:
   static constexpr size_t kPages = 1024;
@@ -24,10 +26,12 @@ class Window {
   ~Window();
   Window(const Window&) = delete;
 
-  uint64_t* list() { return reinterpret_cast<uint64_t*>(local_); }
-  const std::byte* data() const { return local_ + kListBytes; }
-  uint64_t remote_list() const { return remote_; }
-  uint64_t remote_data() const { return remote_ + kListBytes; }
+  uint64_t* list(size_t slot) { return reinterpret_cast<uint64_t*>(local_) + slot; }
+  std::byte* data(size_t slot) { return local_ + kListBytes + slot * memory::kPageSize; }
+  /// Where the debuggee has it, and its twin.
+  util::Range remote() const { return {remote_, remote_ + kBytes}; }
+  uint64_t remote_list(size_t slot) const { return remote_ + slot * sizeof(uint64_t); }
+  uint64_t remote_data(size_t slot) const { return remote_ + kListBytes + slot * memory::kPageSize; }
 
  private:
   std::byte* local_;
@@ -52,8 +56,22 @@ class WindowMemory {
   std::byte* local = nullptr;
 };
 
-/// Mapped in the debuggee, for a clone to take along; `unmap` takes it out again. nullptr where the kernel or the debuggee's limits refuse; everything works without, only slower.
-std::unique_ptr<Window> open_window(Process& process, WindowMemory memory);
-void unmap(Process& process, const Window& window);
+/// Maps it in the debuggee and notes it in `process.window`. nullptr where the kernel or the debuggee's limits refuse:
+/// everything works without, only slower.
+std::shared_ptr<Window> open_window(Process& process, WindowMemory memory);
+/// Children of the program's own are not to inherit it; the twin, made before, has it. Read-only from here on.
+void keep_from_children(Process& process);
+void close_window(Process& process);
+
+/// The debuggee's side, writable for the moment: what is not being used for a capture is none of its writable memory.
+class WritableWindow {
+ public:
+  explicit WritableWindow(Process& process);
+  ~WritableWindow();
+  WritableWindow(const WritableWindow&) = delete;
+
+ private:
+  Process& process_;
+};
 
 }  // namespace rollpoint::tracee

@@ -56,7 +56,10 @@ int temporary_file(size_t pages) {
 /// Both ways of asking; on kernels without PAGEMAP_SCAN they are the same.
 struct Both {
   Pagemap best{getpid()}, classic{getpid(), Pagemap::Path::kClassic};
-  RangeSet present(Range range) { return same(best.present_ranges(range), classic.present_ranges(range)); }
+  RangeSet present(Range range) {
+    CHECK(best.present_ranges_of_mapping(range) == best.present_ranges(range));
+    return same(best.present_ranges(range), classic.present_ranges(range));
+  }
   RangeSet own(Range range) { return same(best.present_private_ranges(range), classic.present_private_ranges(range)); }
   RangeSet absent(Range range) { return same(best.absent_ranges(range), classic.absent_ranges(range)); }
   static RangeSet same(const RangeSet& a, const RangeSet& b) {

@@ -1,0 +1,81 @@
+#include "tracee/page_copy.h"
+
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "util/error.h"
+
+namespace rollpoint::tracee {
+
+namespace {
+
+// A forced signal that is blocked would reset its action (kernel/signal.c), so those that a copy may meet stay open.
+constexpr uint64_t kBlocked = ~(1ULL << (SIGTRAP - 1) | 1ULL << (SIGSEGV - 1) | 1ULL << (SIGBUS - 1));
+
+void* size_of_mask() { return reinterpret_cast<void*>(sizeof(uint64_t)); }
+
+bool comes_from_processor(pid_t task) {
+  siginfo_t info;
+  return ptrace(PTRACE_GETSIGINFO, task, nullptr, &info) == 0 && info.si_code > 0;
+}
+
+}  // namespace
+
+PageCopy::PageCopy(Process& process, pid_t task, uint64_t code, Window& window, Direction direction, std::span<const uint64_t> pages, size_t slot)
+    : process_(process), task_(task) {
+  if (pages.empty()) return;
+  for (size_t i = 0; i < pages.size(); ++i) window.list(slot)[i] = memory::page_address(pages[i]);
+  if (ptrace(PTRACE_GETREGS, task_, nullptr, &saved_) < 0) return;
+  if (ptrace(PTRACE_GETSIGMASK, task_, size_of_mask(), &mask_) < 0) return;
+  auto r = saved_;
+  const bool gather = direction == Direction::kGather;
+  r.rip = code + (gather ? arch::kGatherLoopOffset : arch::kScatterLoopOffset);
+  (gather ? r.rdi : r.rsi) = window.remote_data(slot);
+  r.rbx = window.remote_list(slot);
+  r.r12 = pages.size();
+  r.orig_rax = static_cast<uint64_t>(-1);
+  r.eflags &= ~uint64_t{0x500};  // neither single-step nor backwards
+  uint64_t blocked = kBlocked;
+  if (ptrace(PTRACE_SETSIGMASK, task_, size_of_mask(), &blocked) < 0) return;
+  under_way_ = ptrace(PTRACE_SETREGS, task_, nullptr, &r) == 0 && ptrace(PTRACE_CONT, task_, nullptr, nullptr) == 0;
+}
+
+PageCopy::~PageCopy() { finish(); }
+
+bool PageCopy::finish() {
+  if (!under_way_) return false;
+  under_way_ = false;
+  std::vector<int> postponed;
+  bool done = false;
+  for (;;) {
+    int status;
+    try {
+      status = process_.waiter().wait_for(task_);
+    } catch (const util::SysError&) {
+      return false;
+    }
+    if (!WIFSTOPPED(status)) {
+      process_.remove(task_);
+      return false;
+    }
+    const int event = status >> 16, signal = WSTOPSIG(status);
+    if (event == 0 && (signal == SIGTRAP || signal == SIGSEGV || signal == SIGBUS) && comes_from_processor(task_)) {
+      done = signal == SIGTRAP;
+      break;
+    }
+    if (event == 0) postponed.push_back(signal);
+    if (ptrace(PTRACE_CONT, task_, nullptr, nullptr) < 0) return false;
+  }
+  ptrace(PTRACE_SETREGS, task_, nullptr, &saved_);
+  ptrace(PTRACE_SETSIGMASK, task_, size_of_mask(), &mask_);
+  if (process_.find(task_))
+    for (int signal : postponed) syscall(SYS_tgkill, process_.pid(), task_, signal);
+  return done;
+}
+
+}  // namespace rollpoint::tracee
