@@ -9,3 +9,4 @@ describeKind({
   warnings: /pipe ends are open/,
 });
 describeKind({ kind: 'Registers: general, vector and floating point, rounding, segment bases', program: 'registers', expected: 'restored' });
+describeKind({ kind: 'Memory given back to the kernel (MADV_DONTNEED)', program: 'dropped', expected: 'restored', turns: 12 });
