@@ -146,6 +146,7 @@ size_t Family::outstanding() {
 void Family::go_on() {
   halted_ = false;
   for (auto& [pid, relative] : relatives_) relative->go_on();
+  std::erase_if(relatives_, [](auto& entry) { return !entry.second->alive(); });
 }
 
 void Family::kill(Relative& relative) {

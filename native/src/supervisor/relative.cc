@@ -84,15 +84,20 @@ size_t Relative::outstanding() {
 }
 
 void Relative::go_on() {
-  for (auto& [tid, tracee] : process_->tracees()) {
-    if (tracee->state() != ThreadState::kStopped || tracee->in_vfork) continue;
-    if (job_stopped_ && tracee->delivery_signal() == 0) {
-      // Remote calls have led it out of the stop that can listen; the next one comes at once.
-      tracee->interrupt();
-      tracee->resume(PTRACE_CONT, 0);
+  std::vector<pid_t> stopped;
+  for (auto& [tid, tracee] : process_->tracees())
+    if (tracee->state() == ThreadState::kStopped && !tracee->in_vfork) stopped.push_back(tid);
+  for (pid_t tid : stopped) {
+    auto* tracee = process_->find(tid);
+    if (!tracee) return;
+    if (!job_stopped_ || tracee->delivery_signal() != 0) {
+      run(*tracee);
       continue;
     }
-    run(*tracee);
+    // Remote calls may have led it out of the stop that can listen; the next one comes at once, before anybody can see
+    // it run.
+    tracee->interrupt();
+    if (tracee->resume(PTRACE_CONT, 0)) handle(tid, process_->waiter().wait_for(tid), false);
   }
 }
 
