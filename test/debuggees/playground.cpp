@@ -118,12 +118,12 @@ static void throws() {
 
 static void spin() {
   std::thread other([] {
+    pthread_setname_np(pthread_self(), "spinner");
     for (;;) {
       usleep(1000);
       ++spins;  // @spin
     }
   });
-  pthread_setname_np(other.native_handle(), "spinner");
   other.join();
 }
 
