@@ -42,6 +42,8 @@ export interface StateKind {
   /** Written to its terminal once it has said "ready". */
   typed?: string;
   files?: 'rewind' | 'keep';
+  /** Only root's programs can have it: there is no result of the ordinary user. */
+  rootOnly?: true;
   /** Test 4 is left out: only for a kind that is about threads itself. */
   threads?: false;
   /** How often back and forth; fifty, more in a soak. */
@@ -57,6 +59,7 @@ export interface KindResult {
   /** From the root of the checkout. */
   test: string;
   user: 'root' | 'ordinary';
+  rootOnly: true | undefined;
   passed: boolean;
   /** Distinct, as the user read them. */
   warnings: string[];
@@ -382,9 +385,9 @@ export function describeKind(kind: StateKind): void {
   });
 }
 
-function record({ kind, expected, note, program }: StateKind, outcome: Pick<KindResult, 'passed' | 'test' | 'warnings'>): void {
+function record({ kind, expected, note, program, rootOnly }: StateKind, outcome: Pick<KindResult, 'passed' | 'test' | 'warnings'>): void {
   const folder = process.env.ROLLPOINT_KINDS ?? join(root, 'test', 'output', 'kinds', user);
-  const line: KindResult = { kind, expected, note, program, user, ...outcome };
+  const line: KindResult = { kind, expected, note, program, user, rootOnly, ...outcome };
   try {
     mkdirSync(folder, { recursive: true });
   } catch {
