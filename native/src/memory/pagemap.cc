@@ -169,9 +169,4 @@ util::RangeSet Pagemap::private_ranges(util::Range range, util::RangeSet* doubtf
   return result;
 }
 
-util::RangeSet Pagemap::absent_ranges(util::Range range) {
-  // By subtraction: the scan is silent about addresses with no mapping.
-  return util::subtract(util::RangeSet{range}, present_ranges(range));
-}
-
 }  // namespace rollpoint::memory

@@ -96,8 +96,6 @@ class Pagemap {
   /// out while write-protected may be a mere mark that userfaultfd left behind at MADV_DONTNEED, and is
   /// read in through /proc/PID/mem to tell.
   util::RangeSet present_private_ranges(util::Range range);
-  /// Neither in memory nor in swap, whether mapped or not.
-  util::RangeSet absent_ranges(util::Range range);
 
  private:
   struct Region {  // struct page_region

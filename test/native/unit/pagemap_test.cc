@@ -61,7 +61,6 @@ struct Both {
     return same(best.present_ranges(range), classic.present_ranges(range));
   }
   RangeSet own(Range range) { return same(best.present_private_ranges(range), classic.present_private_ranges(range)); }
-  RangeSet absent(Range range) { return same(best.absent_ranges(range), classic.absent_ranges(range)); }
   static RangeSet same(const RangeSet& a, const RangeSet& b) {
     CHECK(a == b);
     return a;
@@ -73,11 +72,9 @@ void anonymous_pages_come_and_go() {
   CHECK(!pagemap.classic.has_scan());
   Area area(64, MAP_PRIVATE | MAP_ANONYMOUS);
   CHECK(pagemap.present(area.range()).empty());
-  CHECK((pagemap.absent(area.range()) == RangeSet{area.range()}));
   for (size_t page : {3, 4, 5, 20, 63}) area.write(page);
   CHECK(pagemap.present(area.range()) == area.set({{3, 6}, {20, 21}, {63, 64}}));
   CHECK(pagemap.own(area.range()) == pagemap.present(area.range()));
-  CHECK(pagemap.absent(area.range()) == area.set({{0, 3}, {6, 20}, {21, 63}}));
   area.drop(4, 20);
   CHECK(pagemap.present(area.range()) == area.set({{3, 4}, {63, 64}}));
 }
@@ -176,7 +173,6 @@ void random_pages_match_a_model() {
       if (there[page]) expected.add(area.start() + page * kPageSize, area.start() + (page + 1) * kPageSize);
     CHECK(pagemap.present(area.range()) == expected);
     CHECK(pagemap.own(area.range()) == expected);
-    CHECK(pagemap.absent(area.range()) == subtract(RangeSet{area.range()}, expected));
   }
 }
 
