@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "supervisor/pid_turn.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
 
@@ -31,6 +32,16 @@ pid_t bear(Process& parent, const Birth& birth) {
     }
     arguments.set_tid = 0;
     arguments.set_tid_size = 0;
+    constexpr int kAttempts = 3;  // somebody else may be quicker
+    for (int i = 0; i < kAttempts && !parent.nested() && await_turn(birth.id_inside); ++i) {
+      const pid_t born = clone();
+      if (born == birth.id_inside) return born;
+      kill(born, SIGKILL);
+      while (WIFSTOPPED(parent.waiter().wait_for(born))) {
+        // Its stop at birth.
+      }
+      reap(parent, born);
+    }
   }
   return clone();
 }

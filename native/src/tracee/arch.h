@@ -89,4 +89,24 @@ inline constexpr uint16_t kElfMachine = 62;  // EM_X86_64
 // In the scratch page, behind the system call loop.
 inline constexpr uint64_t kGatherLoopOffset = 64, kScatterLoopOffset = 96;
 
+/// In our own process: a thread that ends with its first instruction, before it could touch the stack that it shares with
+/// its maker. Its id, or -errno.
+inline long make_vanishing_thread() {
+  constexpr long kFlags = 0x00000100 | 0x00000200 | 0x00000400 | 0x00000800 | 0x00010000 | 0x00040000;  // CLONE_VM, _FS, _FILES, _SIGHAND, _THREAD, _SYSVSEM
+  long result;
+  register long parent_tid asm("rdx") = 0, child_tid asm("r10") = 0, tls asm("r8") = 0;
+  asm volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%edi, %%edi\n\t"
+      "mov $60, %%eax\n\t"
+      "syscall\n"
+      "1:"
+      : "=a"(result)
+      : "a"(SYS_clone), "D"(kFlags), "S"(0), "r"(parent_tid), "r"(child_tid), "r"(tls)
+      : "rcx", "r11", "memory", "cc");
+  return result;
+}
+
 }  // namespace rollpoint::arch

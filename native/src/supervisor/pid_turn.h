@@ -1,0 +1,12 @@
+// Comes by a chosen process number without privilege: the kernel gives numbers out in turn, so one is waited for.
+#pragma once
+
+#include <sys/types.h>
+
+namespace rollpoint::supervisor {
+
+/// True when the next process or thread that is made, by anybody, will most likely get `pid`. Takes up to a second or
+/// two; false at once where the kernel has so many numbers that it would take minutes, or where this one is in use.
+bool await_turn(pid_t pid);
+
+}  // namespace rollpoint::supervisor
