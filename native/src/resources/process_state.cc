@@ -30,7 +30,7 @@ bool same_signals(const std::vector<siginfo_t>& a, const std::vector<siginfo_t>&
 
 }  // namespace
 
-ProcessState read_process_state(tracee::Process& process, const ProcessState* before, const ReadOptions&, util::Warnings& warnings) {
+ProcessState read_process_state(tracee::Process& process, const ProcessState* before, const ReadOptions& options, util::Warnings& warnings) {
   ProcessState state;
   {
     RemoteSyscalls remote(process);
@@ -49,7 +49,7 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
   state.system_v = read_system_v(process, before ? &before->system_v : nullptr, warnings);
   state.message_queues = read_message_queues(state.descriptors, warnings);
   const Holder holder{&process, &state.descriptors};
-  state.pipes = read_pipes({&holder, 1}, warnings);
+  if (!options.streams_elsewhere) state.streams = read_streams({&holder, 1}, warnings);
   tell_what_is_not_held(state.descriptors, warnings);
   return state;
 }
@@ -61,15 +61,15 @@ std::vector<std::string> process_state_obstacles(const tracee::Process& process,
   return result;
 }
 
-util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted) {
+util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted, const Place& place) {
   // What only a duplicate would bring back, and we may not hold one.
   const Holder holder{&process, &wanted.descriptors};
-  PipesRollback pipes({&holder, 1}, wanted.pipes);
+  StreamsRollback own({&holder, 1}, wanted.streams);
+  StreamsRollback& streams = place.streams ? *place.streams : own;
   const Recreate recreate = [&](int number, const Descriptor& descriptor) {
     if (descriptor.kind == DescriptorKind::kTerminal) return recreate_master(wanted.terminals, number);
     if (descriptor.kind == DescriptorKind::kEvent) return recreate_event(wanted.events, descriptor);
-    if (descriptor.kind == DescriptorKind::kPipe) return pipes.recreate(0, descriptor);
-    return util::UniqueFd();
+    return streams.recreate(place.holder, descriptor);
   };
   const Recognise recognise = [&](int number, const Descriptor& descriptor) {
     if (descriptor.kind == DescriptorKind::kEvent) return recognise_event(process, number, wanted.events, descriptor);
@@ -77,7 +77,7 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
     return Likeness::kSame;  // the inode's number is part of what /proc says
   };
   auto left = restore_descriptors(process, wanted.descriptors, recreate, recognise);
-  append(left, pipes.finish());
+  if (!place.streams) append(left, own.finish());
   append(left, restore_events(process, wanted.descriptors, wanted.events));
   append(left, restore_attributes(process, wanted.attributes));
   append(left, restore_identity(process, wanted.identity));
@@ -109,7 +109,7 @@ std::vector<std::string> compare_process_state(tracee::Process& process, const P
   auto result = compare_descriptors(process, wanted.descriptors);
   append(result, compare_events(process, wanted.events));
   const Holder holder{&process, &wanted.descriptors};
-  append(result, compare_pipes({&holder, 1}, wanted.pipes));
+  append(result, compare_streams({&holder, 1}, wanted.streams));
   append(result, compare_attributes(process, wanted.attributes));
   append(result, compare_identity(process, wanted.identity));
   append(result, compare_terminals(process, wanted.descriptors, wanted.terminals));

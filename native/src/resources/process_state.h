@@ -13,8 +13,8 @@
 #include "resources/identity.h"
 #include "resources/message_queues.h"
 #include "resources/pending_signals.h"
-#include "resources/pipes.h"
 #include "resources/signal_actions.h"
+#include "resources/streams.h"
 #include "resources/system_v.h"
 #include "resources/terminal.h"
 #include "resources/timers.h"
@@ -33,12 +33,20 @@ struct ProcessState {
   Terminals terminals;
   SystemV system_v;
   MessageQueues message_queues;
-  Pipes pipes;
+  Streams streams;  // empty where it is read for a whole tree
 };
 
 struct ReadOptions {
   /// Contents of files that the program may write are kept, not only offsets.
   bool rewind_files = true;
+  /// Streams are read for all processes of a tree together.
+  bool streams_elsewhere = false;
+};
+
+/// The place of a process in the rollback of a tree, whose streams come back together.
+struct Place {
+  StreamsRollback* streams = nullptr;  // null: it is alone
+  size_t holder = 0;
 };
 
 /// `before`: of the parent snapshot, whose duplicates are shared. What cannot be held goes to `warnings`: each of them
@@ -47,7 +55,7 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
 /// Sentences that say why this state cannot be put back. Changes nothing.
 std::vector<std::string> process_state_obstacles(const tracee::Process& process, const ProcessState& wanted);
 /// What could not be put back. Threads and layout are in place; memory follows.
-util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted);
+util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted, const Place& place = {});
 /// A thread, or the process by its leader, came back under another id.
 void rename_thread(ProcessState& state, pid_t from, pid_t to);
 /// In words, how the live process differs. Timers run on and are not compared.

@@ -207,7 +207,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
       if (auto it = before->threads.find(tid); it != before->threads.end()) earlier = &it->second;
     snapshot->threads.emplace(tid, save_thread(process, *tracee, earlier));
   }
-  snapshot->state = resources::read_process_state(process, before ? &before->state : nullptr, {.rewind_files = options.rewind_files}, snapshot->warnings);
+  snapshot->state = resources::read_process_state(process, before ? &before->state : nullptr, {.rewind_files = options.rewind_files, .streams_elsewhere = options.children_are_held}, snapshot->warnings);
   if (first) {
     try {
       state.begin();

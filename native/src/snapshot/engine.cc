@@ -32,11 +32,11 @@ CaptureResult Engine::capture(const CaptureOptions& options) {
   return snapshot::capture(*state_, options);
 }
 
-RollbackResult Engine::rollback(SnapshotId id) {
+RollbackResult Engine::rollback(SnapshotId id, const resources::Place& place) {
   settle(*state_);
-  if (!state_->new_body) return snapshot::rollback(*state_, id);
+  if (!state_->new_body) return snapshot::rollback(*state_, id, place);
   // All that is there is compared with the snapshot; from then on, what is written counts again.
-  auto result = snapshot::rollback(*state_, id);
+  auto result = snapshot::rollback(*state_, id, place);
   state_->new_body = false;
   state_->make_tracker();
   state_->tracker->arm(tracked_maps(state_->process));
@@ -44,6 +44,8 @@ RollbackResult Engine::rollback(SnapshotId id) {
 }
 
 void Engine::require_feasible(SnapshotId id) { check_feasible(*state_, state_->at(id)); }
+
+const resources::ProcessState& Engine::state_of(SnapshotId id) { return state_->at(id).state; }
 
 void Engine::take_new_body(pid_t former) {
   state_->new_body = state_->any_thread_id = true;

@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "resources/process_state.h"
 #include "snapshot/types.h"
 #include "tracee/process.h"
 
@@ -32,7 +33,7 @@ class Engine {
   /// All threads stopped. Throws CodedError (kUnsupported: seccomp, a vfork under way) or SysError.
   CaptureResult capture(const CaptureOptions& options);
   /// All threads stopped. Throws RollbackError.
-  RollbackResult rollback(SnapshotId id);
+  RollbackResult rollback(SnapshotId id, const resources::Place& place = {});
   /// Throws RollbackError for what can be known to stand in the way; changes nothing.
   void require_feasible(SnapshotId id);
   /// The process object stands for another body: a new process, a copy of a relative of the one that was captured, whose
@@ -43,6 +44,7 @@ class Engine {
   RebuildResult rebuild();
   /// A process that this one's state may name has another id.
   void note_renamed(pid_t from, pid_t to);
+  const resources::ProcessState& state_of(SnapshotId id);
   void remove(SnapshotId id);
   std::vector<Difference> verify(SnapshotId id);
   Stats stats() const;

@@ -173,11 +173,11 @@ void restore_rseq_areas(EngineState& state, const Snapshot& target) {
   write_from_outside(state, target, pages, nullptr);
 }
 
-RollbackResult apply(EngineState& state, const Snapshot& target) {
+RollbackResult apply(EngineState& state, const Snapshot& target, const resources::Place& place) {
   RollbackResult result;
   result.renamed = restore_thread_list(state, target);
   auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break);
-  result.warnings = resources::restore_process_state(state.process, target.state);
+  result.warnings = resources::restore_process_state(state.process, target.state, place);
   for (auto& [tid, saved] : target.threads)
     for (auto& warning : restore_kernel_state(state.process, state.process.at(tid), saved)) result.warnings.push_back(std::move(warning));
   result.pages_written = restore_memory(state, target, maps);
@@ -208,21 +208,21 @@ void check_feasible(EngineState& state, const Snapshot& target) {
   if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
 }
 
-RollbackResult rollback(EngineState& state, SnapshotId id) {
+RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place) {
   const auto begin = std::chrono::steady_clock::now();
   const Snapshot& target = state.at(id);
   check_feasible(state, target);
   // Where the process has not run since a snapshot, that is the way back should this fail.
   const SnapshotId refuge = state.moved ? 0 : state.current.value_or(0);  // 0 is no snapshot's id
   try {
-    auto result = apply(state, target);
+    auto result = apply(state, target, place);
     result.micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
     return result;
   } catch (const std::exception& error) {
     const std::string what = error.what();
     if (refuge && refuge != id) {
       try {
-        apply(state, state.at(refuge));
+        apply(state, state.at(refuge), {});
         throw RollbackError("The rollback to snapshot " + std::to_string(id) + " failed (" + what + "). The program is where it was before.", true);
       } catch (const RollbackError&) {
         throw;

@@ -9,7 +9,7 @@ namespace rollpoint::snapshot {
 void check_feasible(EngineState& state, const Snapshot& target);
 
 /// Throws RollbackError.
-RollbackResult rollback(EngineState& state, SnapshotId id);
+RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place = {});
 
 /// Reads the process anew and compares it with the snapshot. At most a few dozen differences.
 std::vector<Difference> verify(EngineState& state, const Snapshot& snapshot);

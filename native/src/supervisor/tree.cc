@@ -102,6 +102,13 @@ Member Tree::capture_member(const std::shared_ptr<Relative>& relative, const sna
   return member;
 }
 
+std::vector<resources::Holder> Tree::holders(SnapshotId id, const TreeSnapshot& tree) {
+  std::vector<resources::Holder> result{{&family_.root(), &root_.state_of(id).descriptors}};
+  for (auto& member : tree.members)
+    if (member.relative->alive()) result.push_back({&member.relative->process(), &member.relative->engine->state_of(member.id).descriptors});
+  return result;
+}
+
 CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
   auto own = options;
   own.children_are_held = family_.keeps_children();
@@ -125,6 +132,8 @@ CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
     }
   }
   tree.zombies = zombies();
+  tree.streams = resources::read_streams(holders(result.id, tree), result.warnings);
+  if (!result.warnings.empty()) result.exact = false;
   result.pause_micros += since(begin);
   snapshots_.insert_or_assign(result.id, std::move(tree));
   return result;
@@ -147,57 +156,76 @@ void Tree::end_surplus(const TreeSnapshot& wanted) {
   }
 }
 
-void Tree::bring_back(const TreeSnapshot& wanted, RollbackResult& result) {
+// In the order of their numbers, and as one goes: where the kernel lets nobody choose, the next number is the next one.
+void Tree::bring_back(TreeSnapshot& wanted, RollbackResult& result) {
+  struct Missing {
+    pid_t id_inside;
+    Member* member;
+    Zombie* zombie;
+    pid_t parent() const { return member ? member->relative->parent() : zombie->stat.parent; }
+    std::string name() const { return (member ? "Child process " : "The ended child process ") + std::to_string(id_inside); }
+  };
+  std::vector<Missing> missing;
+  for (auto& member : wanted.members)
+    if (!member.relative->alive()) missing.push_back({member.id_inside, &member, nullptr});
+  const auto there = missing.empty() && wanted.zombies.empty() ? std::vector<Zombie>{} : zombies();
+  for (auto& zombie : wanted.zombies)
+    if (std::none_of(there.begin(), there.end(), [&](auto& other) { return other.pid == zombie.pid; })) missing.push_back({zombie.id_inside, nullptr, &zombie});
+  std::sort(missing.begin(), missing.end(), [](auto& a, auto& b) { return a.id_inside < b.id_inside; });
+  std::vector<std::pair<Zombie*, pid_t>> to_end;
   auto tell = [&](std::string message) { result.warnings.push_back({"children", std::move(message)}); };
-  for (auto& member : wanted.members) {
-    auto& relative = *member.relative;
-    if (relative.alive()) continue;
-    const pid_t former = relative.pid();
-    auto* parent = family_.process(relative.parent());
-    if (!parent) {
-      tell("Child process " + std::to_string(former) + " has ended since and does not come back: its parent is not part of the program.");
-      continue;
-    }
-    try {
-      const pid_t born = bear(*parent, {.id_inside = member.id_inside, .exit_signal = member.stat.exit_signal});
-      auto& process = relative.process();
-      process.take_new_body(born);
-      process.scratch = parent->scratch;
-      process.add(born).note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
-      relative.set_job_stopped(false);
-      relative.engine->take_new_body(former);
-      family_.enroll(member.relative);
-      for (auto& [id, other] : snapshots_)
-        for (auto& entry : other.members)
-          if (entry.relative->parent() == former) entry.relative->set_parent(born);
-      if (process.id_inside(born) != member.id_inside)
-        tell("Child process " + std::to_string(former) + " had ended since; it is there again, but its number is " + std::to_string(process.id_inside(born)) + " now, which the program does not know. \"pidNamespace\" in the launch configuration keeps numbers.");
-    } catch (const std::exception& error) {
-      tell("Child process " + std::to_string(former) + " has ended since and does not come back: " + error.what());
+  for (bool more = true; more;) {
+    more = false;
+    for (auto it = missing.begin(); it != missing.end();) {
+      auto* parent = family_.process(it->parent());
+      if (!parent) {
+        ++it;
+        continue;
+      }
+      try {
+        const auto& stat = it->member ? it->member->stat : it->zombie->stat;
+        const pid_t born = bear(*parent, {.id_inside = it->id_inside, .exit_signal = stat.exit_signal, .plain_signals = it->zombie != nullptr});
+        if (const pid_t inside = parent->nested() ? tracee::id_inside("/proc/" + std::to_string(born)) : born; inside != it->id_inside)
+          tell(it->name() + (it->member ? " had ended since; it is there again" : ", for which its parent has still to wait, is there again") + ", but its number is " + std::to_string(inside) + " now, which the program does not know. \"pidNamespace\" in the launch configuration keeps numbers.");
+        if (it->member) embody(*it->member->relative, *parent, born);
+        else to_end.emplace_back(it->zombie, born);
+        more = true;
+      } catch (const std::exception& error) {
+        tell(it->name() + " has gone since and does not come back: " + error.what());
+      }
+      it = missing.erase(it);
     }
   }
-  const auto there = zombies();
-  for (auto& zombie : wanted.zombies) {
-    if (std::any_of(there.begin(), there.end(), [&](auto& other) { return other.pid == zombie.pid; })) continue;
-    auto* parent = family_.process(zombie.stat.parent);
-    if (!parent) continue;
-    try {
-      const pid_t born = bear(*parent, {.id_inside = zombie.id_inside, .exit_signal = zombie.stat.exit_signal, .plain_signals = true});
-      const pid_t inside = tracee::id_inside("/proc/" + std::to_string(born));
-      end_as(*parent, born, zombie.stat.exit_status);
-      if (inside != zombie.id_inside)
-        tell("The ended child process " + std::to_string(zombie.id_inside) + ", for which its parent has still to wait, has the number " + std::to_string(inside) + " now.");
-      for (auto& [id, other] : snapshots_)
-        for (auto& entry : other.zombies)
-          if (&entry != &zombie && entry.pid == zombie.pid) entry.pid = born;
-      const_cast<Zombie&>(zombie).pid = born;
-    } catch (const std::exception& error) {
-      tell("The ended child process " + std::to_string(zombie.id_inside) + ", for which its parent has still to wait, does not come back: " + error.what());
-    }
+  for (auto& left : missing) tell(left.name() + " has gone since and does not come back: its parent is not part of the program.");
+  for (auto& [zombie, born] : to_end) {
+    end_as(*family_.process(zombie->stat.parent), born, zombie->stat.exit_status);
+    const pid_t former = zombie->pid;
+    for (auto& [id, other] : snapshots_)
+      for (auto& entry : other.zombies)
+        if (entry.pid == former) entry.pid = born;
   }
 }
 
-void Tree::restore_member(const Member& member, RollbackResult& result) {
+void Tree::embody(Relative& relative, tracee::Process& parent, pid_t born) {
+  const pid_t former = relative.pid();
+  auto& process = relative.process();
+  process.take_new_body(born);
+  process.scratch = parent.scratch;
+  process.add(born).note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
+  relative.set_job_stopped(false);
+  relative.engine->take_new_body(former);
+  for (auto& [id, other] : snapshots_) {
+    for (auto& entry : other.members) {
+      if (entry.relative.get() == &relative) family_.enroll(entry.relative);
+      if (entry.relative->parent() == former) entry.relative->set_parent(born);
+      if (entry.stat.parent == former) entry.stat.parent = born;
+    }
+    for (auto& zombie : other.zombies)
+      if (zombie.stat.parent == former) zombie.stat.parent = born;
+  }
+}
+
+void Tree::restore_member(const Member& member, const resources::Place& place, RollbackResult& result) {
   auto& relative = *member.relative;
   auto& process = relative.process();
   const pid_t pid = relative.pid();
@@ -214,7 +242,7 @@ void Tree::restore_member(const Member& member, RollbackResult& result) {
     else if (remote.call(SYS_setpgid, 0, leads ? 0 : static_cast<uint64_t>(tracee::id_inside("/proc/" + std::to_string(member.stat.group)))) < 0)
       result.warnings.push_back({"children", name_of(pid) + " cannot go back to its process group."});
   }
-  const auto back = relative.engine->rollback(member.id);
+  const auto back = relative.engine->rollback(member.id, place);
   result.pages_written += back.pages_written;
   for (auto& warning : back.warnings) result.warnings.push_back({warning.kind, name_of(pid) + ": " + warning.message});
 }
@@ -223,7 +251,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
   auto it = snapshots_.find(id);
   if (it == snapshots_.end()) return root_.rollback(id);
   const auto begin = std::chrono::steady_clock::now();
-  const TreeSnapshot& wanted = it->second;
+  TreeSnapshot& wanted = it->second;
   root_.require_feasible(id);
   for (auto& member : wanted.members)
     if (member.relative->alive()) member.relative->engine->require_feasible(member.id);
@@ -231,15 +259,19 @@ RollbackResult Tree::rollback(SnapshotId id) {
   end_surplus(wanted);
   bring_back(wanted, children);
   // Children first: what they cause in their parents' queues of signals is put right with those.
+  const auto tables = holders(id, wanted);
+  resources::StreamsRollback streams(tables, wanted.streams);
+  size_t holder = tables.size();
   for (auto member = wanted.members.rbegin(); member != wanted.members.rend(); ++member) {
     if (!member->relative->alive()) continue;
     try {
-      restore_member(*member, children);
+      restore_member(*member, {&streams, --holder}, children);
     } catch (const std::exception& error) {
       children.warnings.push_back({"children", name_of(member->relative->pid()) + " could not be rolled back: " + error.what()});
     }
   }
-  auto result = root_.rollback(id);
+  auto result = root_.rollback(id, {&streams, 0});
+  for (auto& warning : streams.finish()) result.warnings.push_back(warning);
   result.micros = since(begin);
   result.pages_written += children.pages_written;
   result.warnings.insert(result.warnings.begin(), children.warnings.begin(), children.warnings.end());
@@ -278,6 +310,7 @@ std::vector<snapshot::Difference> Tree::verify(SnapshotId id) {
   auto result = root_.verify(id);
   auto it = snapshots_.find(id);
   if (it == snapshots_.end()) return result;
+  for (auto& line : resources::compare_streams(holders(id, it->second), it->second.streams)) result.push_back({"state", line});
   std::set<pid_t> wanted;
   for (auto& member : it->second.members) {
     const pid_t pid = member.relative->pid();

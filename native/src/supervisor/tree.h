@@ -32,6 +32,7 @@ struct Zombie {
 struct TreeSnapshot {
   std::vector<Member> members;  // parents before their children
   std::vector<Zombie> zombies;
+  resources::Streams streams;
 };
 
 class Tree {
@@ -57,8 +58,11 @@ class Tree {
   std::vector<std::shared_ptr<Relative>> parents_first() const;
   std::vector<Zombie> zombies();
   void end_surplus(const TreeSnapshot& wanted);
-  void bring_back(const TreeSnapshot& wanted, snapshot::RollbackResult& result);
-  void restore_member(const Member& member, snapshot::RollbackResult& result);
+  void bring_back(TreeSnapshot& wanted, snapshot::RollbackResult& result);
+  void embody(Relative& relative, tracee::Process& parent, pid_t born);
+  void restore_member(const Member& member, const resources::Place& place, snapshot::RollbackResult& result);
+  /// The followed process and the members that live, with the tables of the snapshot.
+  std::vector<resources::Holder> holders(snapshot::SnapshotId id, const TreeSnapshot& tree);
 
   Family& family_;
   snapshot::Engine& root_;

@@ -1,0 +1,35 @@
+// What several processes of a tree may hold together and what passes between them: read, put back and compared once for
+// all of them. Joins the kinds; knows none of them closer.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "resources/pipes.h"
+#include "resources/stream_ends.h"
+#include "util/warning.h"
+
+namespace rollpoint::resources {
+
+struct Streams {
+  Pipes pipes;
+};
+
+Streams read_streams(Holders holders, util::Warnings& warnings);
+
+/// One rollback's work, around that of each process's descriptor table.
+class StreamsRollback {
+ public:
+  StreamsRollback(Holders wanted, const Streams& streams) : pipes_(wanted, streams.pipes) {}
+  /// For the kinds that are its business; empty for others.
+  util::UniqueFd recreate(size_t holder, const Descriptor& wanted);
+  /// With all tables in place.
+  util::Warnings finish() { return pipes_.finish(); }
+
+ private:
+  PipesRollback pipes_;
+};
+
+std::vector<std::string> compare_streams(Holders holders, const Streams& wanted);
+
+}  // namespace rollpoint::resources
