@@ -8,6 +8,6 @@ describeKind({
   kind: 'Child processes born and ended since, zombies',
   program: 'children',
   expected: 'restored',
-  note: 'for an ordinary user with `pidNamespace`; without it a process may come back with another number, which is told',
+  note: 'An ordinary user needs `"pidNamespace": true` to be sure of the same numbers; another number is told.',
   launch: root ? {} : { pidNamespace: true },
 });
