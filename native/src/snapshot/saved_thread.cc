@@ -50,7 +50,7 @@ std::string thread_name(const Process& process, pid_t tid) {
 
 }  // namespace
 
-SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* before) {
+SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* before, uint32_t parent) {
   SavedThread saved;
   saved.id_inside = before ? before->id_inside : process.id_inside(tracee.tid());
   saved.registers = tracee.resumable_registers();
@@ -66,7 +66,7 @@ SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* bef
   saved.name = thread_name(process, tracee.tid());
   sched_getaffinity(tracee.tid(), sizeof saved.affinity, &saved.affinity);
   saved.scheduling = resources::read_scheduling(tracee.tid());
-  if (before && memcmp(&before->registers, &saved.registers, sizeof saved.registers) == 0) {
+  if (before && tracee.waits_since() == parent) {
     saved.clear_child_tid = before->clear_child_tid;
     saved.alternate_stack = before->alternate_stack;
     saved.timer_slack = before->timer_slack;
@@ -96,6 +96,7 @@ util::Range page_range(const tracee::RseqConfiguration& rseq) {
 }
 
 util::Warnings restore_kernel_state(Process& process, Tracee& tracee, const SavedThread& saved) {
+  tracee.note_saved(0);
   RemoteSyscalls remote(process, tracee);
   // Off any alternate stack first: sigaltstack refuses while the stack pointer lies on it.
   auto aside = saved.registers;

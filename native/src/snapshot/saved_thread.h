@@ -35,8 +35,8 @@ struct SavedThread {
 /// The pages that hold a thread's rseq area.
 util::Range page_range(const tracee::RseqConfiguration& rseq);
 
-/// `before`: the same thread in the parent snapshot; where it has not run since, remote calls are spared.
-SavedThread save_thread(tracee::Process& process, tracee::Tracee& tracee, const SavedThread* before);
+/// `before`: the same thread in snapshot `parent`; where it has not run since, remote calls are spared.
+SavedThread save_thread(tracee::Process& process, tracee::Tracee& tracee, const SavedThread* before, uint32_t parent);
 /// What only the kernel keeps of a thread, by remote calls of its own. What could not be put back.
 util::Warnings restore_kernel_state(tracee::Process& process, tracee::Tracee& tracee, const SavedThread& saved);
 /// Registers and mask; the last step. The thread stands in a signal-delivery or interrupt stop.

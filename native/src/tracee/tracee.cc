@@ -3,7 +3,11 @@
 #include <elf.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
+
+#include <cstdio>
+#include <utility>
 
 #include "util/error.h"
 
@@ -20,7 +24,56 @@ long call(const char* what, __ptrace_request request, pid_t tid, void* address, 
   if (result < 0) throw SysError(what, errno);
   return result;
 }
+
+// Whether the kernel takes the lower half of rax alone for the number of a call, and keeps the upper half in orig_rax
+// (entry_64.S and do_syscall_64() since Linux 5.14).
+bool upper_half_is_free() {
+  static const bool result = [] {
+    utsname name{};
+    int major = 0, minor = 0;
+    return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 && (major > 5 || (major == 5 && minor >= 14));
+  }();
+  return result;
+}
+uint64_t upper_half(uint32_t id) { return uint64_t{id} << 32; }
 }  // namespace
+
+// A thread that a snapshot finds waiting in a call gets the snapshot's id into the upper half of the call's number. As long
+// as it is found there it is the same call that waits, issued again by the kernel or by us at each resume: whoever leaves
+// the call has its result in rax, and whatever is called then has no such number.
+void Tracee::leave_mark() {
+  auto r = registers();
+  const uint32_t id = std::exchange(waits_since_, 0);
+  if (!upper_half_is_free()) return;
+  if (arch::in_interrupted_syscall(r)) {
+    const auto result = static_cast<int64_t>(r.rax);
+    // A restart block is continued under a number of its own, which is the kernel's to set.
+    if (result != arch::kRestartSys && result != arch::kRestartNoIntr && result != arch::kRestartNoHand) return;
+    r.orig_rax |= upper_half(id);
+    call_at_ = r.rip - arch::kSyscallLength;
+  } else {
+    if (!call_at_ || r.rip != call_at_ || r.rax >> 32) return;
+    r.rax |= upper_half(id);
+  }
+  waits_since_ = id;
+  set_registers(r);
+}
+
+void Tracee::take_mark(arch::GeneralRegisters& r) {
+  const uint32_t id = std::exchange(waits_since_, 0);
+  const uint64_t call_at = std::exchange(call_at_, 0);
+  if (!id) return;
+  if (arch::in_interrupted_syscall(r) && r.orig_rax >> 32 == id) {
+    r.orig_rax &= 0xffffffff;
+  } else if (!arch::in_interrupted_syscall(r) && r.rax >> 32 == id && r.rip == call_at) {
+    r.rax &= 0xffffffff;  // about to issue it again
+    call_at_ = call_at;
+  } else {
+    return;
+  }
+  waits_since_ = id;
+  registers_dirty_ = true;
+}
 
 void Tracee::note_stop(int status) {
   status_ = status;
@@ -35,6 +88,7 @@ void Tracee::note_stop(int status) {
   }
   arch::GeneralRegisters r;
   if (ptrace(PTRACE_GETREGS, tid_, nullptr, &r) != 0) return;  // it is dying; the exit follows
+  take_mark(r);
   registers_ = r;
   if (!arch::in_interrupted_syscall(r)) return;
   const auto result = static_cast<int64_t>(r.rax);
@@ -42,6 +96,7 @@ void Tracee::note_stop(int status) {
     if (r.orig_rax != SYS_restart_syscall) blocked_call_ = r.orig_rax;
   } else if (result == -EINTR && (status >> 16) == PTRACE_EVENT_STOP && arch::stop_causes_eintr(r.orig_rax)) {
     arch::rewind_syscall(*registers_, r.orig_rax);
+    call_at_ = registers_->rip;
     registers_dirty_ = true;
   }
 }
@@ -133,6 +188,9 @@ void Tracee::flush() {
 
 bool Tracee::resume(int request, int signal) {
   try {
+    // A handler may see the registers, and whoever is let go is nobody's to mark.
+    if (signal || request == PTRACE_DETACH) waits_since_ = 0;
+    if (waits_since_) leave_mark();
     flush();
   } catch (const SysError& error) {
     if (error.error() == ESRCH) return false;

@@ -68,6 +68,12 @@ class Tracee {
   std::optional<uint64_t> blocked_call() const { return blocked_call_; }
   void set_blocked_call(std::optional<uint64_t> number) { blocked_call_ = number; }
 
+  /// The snapshot since which the thread has done nothing but wait in the call where it stood then; 0 where that is not
+  /// known. Its registers would not tell: a thread that has gone round a loop has the same again.
+  uint32_t waits_since() const { return waits_since_; }
+  /// As it stands now it is in snapshot `id`; 0: in none.
+  void note_saved(uint32_t id) { waits_since_ = id; }
+
   /// Writes registers back and runs the thread. False when it is gone (ESRCH).
   bool resume(int request, int signal);
   bool interrupt();
@@ -86,6 +92,8 @@ class Tracee {
 
  private:
   void flush();
+  void take_mark(arch::GeneralRegisters& registers);
+  void leave_mark();
 
   pid_t tid_;
   ThreadState state_ = ThreadState::kRunning;
@@ -94,6 +102,8 @@ class Tracee {
   std::optional<arch::GeneralRegisters> registers_;
   bool registers_dirty_ = false;
   std::optional<uint64_t> blocked_call_;
+  uint32_t waits_since_ = 0;
+  uint64_t call_at_ = 0;  // the instruction of the call that the thread waits in
 };
 
 }  // namespace rollpoint::tracee

@@ -8,5 +8,11 @@ describeKind({
   expected: 'restored',
   warnings: /pipe ends are open/,
 });
+describeKind({
+  kind: 'What the kernel keeps of a thread that waits at the same place again: alternate signal stack, timer slack',
+  program: 'rounds',
+  expected: 'restored',
+  threads: false,
+});
 describeKind({ kind: 'Registers: general, vector and floating point, rounding, segment bases', program: 'registers', expected: 'restored' });
 describeKind({ kind: 'Memory given back to the kernel (MADV_DONTNEED)', program: 'dropped', expected: 'restored', turns: 12 });
