@@ -1,13 +1,17 @@
 // Child processes in many states, each in touch with its parent over pipes: one that waits for orders, one that computes
 // all the time, one that is stopped, one that has ended and was not waited for, one that ends, one that is born.
 // "--lasting": only those that live all the time. "--spawn": one of them runs this program anew (posix_spawn).
+// "--exec": the only ones run a copy of this program, at addresses of their own: one that ends, and one that is born.
 #include "state.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/auxv.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 extern char** environ;
 
@@ -18,13 +22,50 @@ typedef struct {
 
 static Child listener, worker, stopped, leaver, newborn, spawned;
 static pid_t zombie;
-static int lasting, spawn;
+static int lasting, spawn, exec;
+static const char* run_anew;  // the first argument of a program that was run anew
 
 enum { kWords = 4096 };
 static unsigned words[kWords];  // a child's own copy
 
 static void answer(int to, long value) {
   if (write(to, &value, sizeof value) != sizeof value) _exit(3);
+}
+
+static void fill_stack(int depth) {
+  volatile char room[2048];
+  for (size_t i = 0; i < sizeof room; ++i) room[i] = (char)depth;
+  if (depth > 0) fill_stack(depth - 1);
+  for (size_t i = 0; i < sizeof room; ++i)
+    if (room[i] != (char)depth) state_fail("the stack", "is not what was put there");
+}
+
+// What exec gave it is where it knows it to be: heap, stack, arguments, the kernel's own code, its auxiliary vector.
+static void use_program(void) {
+  static struct timespec before;
+  static void* blocks[64];
+  static int next;
+  struct timespec now;
+  must("clock_gettime", clock_gettime(CLOCK_MONOTONIC, &now));
+  if (now.tv_sec < before.tv_sec) state_fail("the clock", "goes backwards");
+  before = now;
+  free(blocks[next]);
+  blocks[next] = malloc(100000);
+  memset(blocks[next], next, 100000);
+  next = (next + 1) % 64;
+  fill_stack(32);
+  if (!getauxval(AT_SYSINFO_EHDR) || memcmp((void*)getauxval(AT_SYSINFO_EHDR), "\177ELF", 4) != 0) state_fail("the kernel's code", "is elsewhere");
+  if (!run_anew) return;
+  char line[64] = "";
+  const int fd = (int)must("open", open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC));
+  must("read", read(fd, line, sizeof line - 1));
+  close(fd);
+  if (strcmp(line, run_anew) != 0) state_fail("the arguments that the system knows", line);
+  unsigned long kept[2] = {0};
+  const int vector = (int)must("open", open("/proc/self/auxv", O_RDONLY | O_CLOEXEC));
+  while (read(vector, kept, sizeof kept) == sizeof kept && kept[0])
+    if ((kept[0] == AT_SYSINFO_EHDR || kept[0] == AT_PHDR) && getauxval(kept[0]) != kept[1]) state_fail("the auxiliary vector", "is another");
+  close(vector);
 }
 
 // Waits for orders: a number to add, 0 to tell the sum, -1 to end.
@@ -37,6 +78,7 @@ __attribute__((noreturn)) static void listen_to(int from, int to, long value) {
     if (getpid() != self) state_fail("a child's number", "is another");
     for (int i = 0; i < kWords; ++i)
       if (words[i] != (unsigned)(value + i)) state_fail("a child's memory", "does not go with its sum");
+    use_program();
     if (order == -1) _exit((int)(value % 100));
     value += order;
     for (int i = 0; i < kWords; ++i) words[i] = (unsigned)(value + i);
@@ -102,6 +144,34 @@ static Child start_program(void) {
   return child;
 }
 
+static void make_copy(void) {
+  char bytes[4096];
+  const int from = (int)must("open", open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  const int to = (int)must("open", open("copy", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755));
+  for (ssize_t size; (size = must("read", read(from, bytes, sizeof bytes))) > 0;) check("written", write(to, bytes, (size_t)size), size);
+  close(from);
+  close(to);
+}
+
+// At addresses that no other program has, not even this one.
+static void run_elsewhere(int from, int to, char* role) {
+  char from_text[16], to_text[16];
+  snprintf(from_text, sizeof from_text, "%d", from);
+  snprintf(to_text, sizeof to_text, "%d", to);
+  must("fcntl", fcntl(from, F_SETFD, 0));
+  must("fcntl", fcntl(to, F_SETFD, 0));
+  must("personality", personality((unsigned long)personality(0xffffffff) & ~(unsigned long)ADDR_NO_RANDOMIZE));
+  char name[] = "another", padding[70000];
+  memset(padding, 'x', sizeof padding);
+  padding[sizeof padding - 1] = 0;
+  char* arguments[] = {name, role, from_text, to_text, padding, NULL};
+  execv("./copy", arguments);
+  state_fail("exec", strerror(errno));
+}
+
+static void run_other(int from, int to) { run_elsewhere(from, to, "--listen"); }
+static void run_other_newborn(int from, int to) { run_elsewhere(from, to, "--newborn"); }
+
 static long ask(const Child* child, long order) {
   long value = -1;
   if (write(child->to, &order, sizeof order) != sizeof order) state_fail("an order", "could not be given");
@@ -135,8 +205,18 @@ void set_up(void) {
   for (int i = 0; i < state_argc; ++i) {
     lasting |= strcmp(state_argv[i], "--lasting") == 0;
     spawn |= strcmp(state_argv[i], "--spawn") == 0;
+    exec |= strcmp(state_argv[i], "--exec") == 0;
   }
-  if (state_argc == 3 && strcmp(state_argv[0], "--listen") == 0) listen_to(atoi(state_argv[1]), atoi(state_argv[2]), 900);
+  if (state_argc >= 3 && (strcmp(state_argv[0], "--listen") == 0 || strcmp(state_argv[0], "--newborn") == 0)) {
+    if (state_argc == 4) run_anew = "another";
+    listen_to(atoi(state_argv[1]), atoi(state_argv[2]), strcmp(state_argv[0], "--listen") == 0 ? 900 : 1300);
+  }
+  if (exec) {
+    make_copy();
+    spawned = start(run_other);
+    ask(&spawned, 0);
+    return;
+  }
   listener = start(run_listener);
   worker = start(work);
   // Answered: each has closed what it inherited.
@@ -158,6 +238,7 @@ void set_up(void) {
 }
 
 void check_original(void) {
+  if (exec) return check("the other program", ask(&spawned, 0), 900);
   check("the listener", ask(&listener, 0), 100);
   check_alive("the worker", &worker);
   check_true("the worker's turns", ask(&worker, 0) >= 0);
@@ -173,6 +254,13 @@ void check_original(void) {
 }
 
 void change(void) {
+  if (exec) {
+    check("the other program", ask(&spawned, 13), 913);
+    ask(&spawned, -1);
+    check("the other program's code", WEXITSTATUS(status_of(spawned.pid)), 13);
+    newborn = start(run_other_newborn);
+    return check("the newborn", ask(&newborn, 1), 1301);
+  }
   check("the listener", ask(&listener, 50), 150);
   must("kill", kill(stopped.pid, SIGCONT));
   check("the stopped child", ask(&stopped, 5), 705);
@@ -186,6 +274,10 @@ void change(void) {
 }
 
 void check_changed(void) {
+  if (exec) {
+    check("the other program is gone", kill(spawned.pid, 0), -1);
+    return check("the newborn", ask(&newborn, 0), 1301);
+  }
   check("the listener", ask(&listener, 0), 150);
   check_alive("the worker", &worker);
   check_true("the worker's turns", ask(&worker, 0) >= 0);
@@ -198,6 +290,7 @@ void check_changed(void) {
 }
 
 void change_otherwise(void) {
+  if (exec) return check("the other program", ask(&spawned, 7), 907);
   check("the listener", ask(&listener, 7), 107);
   if (lasting) return;
   check("the leaver", ask(&leaver, 7), 507);
@@ -206,6 +299,12 @@ void change_otherwise(void) {
 }
 
 void clean_up(void) {
+  if (exec) {
+    ask(&newborn, -1);
+    check("the newborn's code", WEXITSTATUS(status_of(newborn.pid)), 1);
+    unlink("copy");
+    return check("no child is left", waitpid(-1, NULL, 0), -1);
+  }
   const Child* all[] = {&listener, &worker, &stopped, &newborn, &spawned};
   const int codes[] = {50, 9, 5, 1, 11};
   for (int i = 0; i < 5; ++i) {

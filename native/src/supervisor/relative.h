@@ -9,6 +9,7 @@
 #include "snapshot/engine.h"
 #include "supervisor/kin.h"
 #include "tracee/process.h"
+#include "tracee/program_space.h"
 
 namespace rollpoint::supervisor {
 
@@ -47,6 +48,8 @@ class Relative {
 
   /// Made with its first snapshot.
   std::unique_ptr<snapshot::Engine> engine;
+  /// Of its program; read with the first snapshot.
+  tracee::ProgramSpace space;
 
  private:
   void run(tracee::Tracee& tracee);

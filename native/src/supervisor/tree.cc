@@ -89,6 +89,7 @@ Member Tree::capture_member(const std::shared_ptr<Relative>& relative, const sna
                                 .log = log_,
                                 .lost = [this, pid](std::vector<SnapshotId>, std::string why) { log_(name_of(pid) + ": " + why); }},
         false);
+    relative->space = tracee::read_program_space(relative->process());
   }
   auto own = options;
   own.tid = pid;
@@ -157,7 +158,8 @@ void Tree::end_surplus(const TreeSnapshot& wanted) {
 }
 
 // In the order of their numbers, and as one goes: where the kernel lets nobody choose, the next number is the next one.
-void Tree::bring_back(TreeSnapshot& wanted, RollbackResult& result) {
+std::set<const Relative*> Tree::bring_back(TreeSnapshot& wanted, RollbackResult& result) {
+  std::set<const Relative*> there_again;
   struct Missing {
     pid_t id_inside;
     Member* member;
@@ -187,10 +189,12 @@ void Tree::bring_back(TreeSnapshot& wanted, RollbackResult& result) {
         const pid_t born = bear(*parent, {.id_inside = it->id_inside, .exit_signal = stat.exit_signal, .plain_signals = it->zombie != nullptr});
         if (const pid_t inside = parent->nested() ? tracee::id_inside("/proc/" + std::to_string(born)) : born; inside != it->id_inside)
           tell(it->name() + (it->member ? " had ended since; it is there again" : ", for which its parent has still to wait, is there again") + ", but its number is " + std::to_string(inside) + " now, which the program does not know. \"pidNamespace\" in the launch configuration keeps numbers.");
-        if (it->member) embody(*it->member->relative, *parent, born);
-        else to_end.emplace_back(it->zombie, born);
+        if (!it->member) to_end.emplace_back(it->zombie, born);
+        else if (!embody(*it->member, *parent, born)) tell(it->name() + " is there again, but its /proc/PID/exe names its parent's program: only a privileged user can change that.");
+        if (it->member) there_again.insert(it->member->relative.get());
         more = true;
       } catch (const std::exception& error) {
+        if (it->member && it->member->relative->alive()) give_up(*it->member->relative);
         tell(it->name() + " has gone since and does not come back: " + error.what());
       }
       it = missing.erase(it);
@@ -204,13 +208,16 @@ void Tree::bring_back(TreeSnapshot& wanted, RollbackResult& result) {
       for (auto& entry : other.zombies)
         if (entry.pid == former) entry.pid = born;
   }
+  return there_again;
 }
 
-void Tree::embody(Relative& relative, tracee::Process& parent, pid_t born) {
+bool Tree::embody(const Member& member, tracee::Process& parent, pid_t born) {
+  auto& relative = *member.relative;
   const pid_t former = relative.pid();
   auto& process = relative.process();
+  const auto scratch = process.scratch;  // where none of its snapshots has anything
   process.take_new_body(born);
-  process.scratch = parent.scratch;
+  process.scratch = parent.scratch;  // copied with the memory
   process.add(born).note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
   relative.set_job_stopped(false);
   relative.engine->take_new_body(former);
@@ -223,6 +230,17 @@ void Tree::embody(Relative& relative, tracee::Process& parent, pid_t born) {
     for (auto& zombie : other.zombies)
       if (zombie.stat.parent == former) zombie.stat.parent = born;
   }
+  const bool same_file = tracee::take_program_space(process, relative.space, scratch.value_or(*parent.scratch));
+  relative.engine->require_feasible(member.id);
+  return same_file;
+}
+
+// There is no process rather than half of one.
+void Tree::give_up(Relative& relative) {
+  auto* parent = family_.process(relative.parent());
+  const pid_t inside = relative.process().id_inside(relative.pid());
+  family_.kill(relative);
+  if (parent) reap(*parent, inside);
 }
 
 void Tree::restore_member(const Member& member, const resources::Place& place, RollbackResult& result) {
@@ -257,7 +275,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
     if (member.relative->alive()) member.relative->engine->require_feasible(member.id);
   RollbackResult children;
   end_surplus(wanted);
-  bring_back(wanted, children);
+  const auto born = bring_back(wanted, children);
   // Children first: what they cause in their parents' queues of signals is put right with those.
   const auto tables = holders(id, wanted);
   resources::StreamsRollback streams(tables, wanted.streams);
@@ -267,7 +285,13 @@ RollbackResult Tree::rollback(SnapshotId id) {
     try {
       restore_member(*member, {&streams, --holder}, children);
     } catch (const std::exception& error) {
-      children.warnings.push_back({"children", name_of(member->relative->pid()) + " could not be rolled back: " + error.what()});
+      const auto name = name_of(member->relative->pid());
+      if (member->relative->alive() && born.contains(member->relative.get())) {
+        give_up(*member->relative);
+        children.warnings.push_back({"children", name + " has gone since and does not come back: " + error.what()});
+      } else {
+        children.warnings.push_back({"children", name + " could not be rolled back: " + error.what()});
+      }
     }
   }
   auto result = root_.rollback(id, {&streams, 0});

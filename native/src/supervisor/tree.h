@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,8 +59,11 @@ class Tree {
   std::vector<std::shared_ptr<Relative>> parents_first() const;
   std::vector<Zombie> zombies();
   void end_surplus(const TreeSnapshot& wanted);
-  void bring_back(TreeSnapshot& wanted, snapshot::RollbackResult& result);
-  void embody(Relative& relative, tracee::Process& parent, pid_t born);
+  /// Who is there again, and not yet what it was.
+  std::set<const Relative*> bring_back(TreeSnapshot& wanted, snapshot::RollbackResult& result);
+  /// As tracee::take_program_space.
+  bool embody(const Member& member, tracee::Process& parent, pid_t born);
+  void give_up(Relative& relative);
   void restore_member(const Member& member, const resources::Place& place, snapshot::RollbackResult& result);
   /// The followed process and the members that live, with the tables of the snapshot.
   std::vector<resources::Holder> holders(snapshot::SnapshotId id, const TreeSnapshot& tree);

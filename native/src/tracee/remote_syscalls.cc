@@ -202,6 +202,26 @@ void RemoteSyscalls::require_no_filter(const Process& process) {
   }
 }
 
+void RemoteSyscalls::move_scratch(Process& process, uint64_t to) {
+  const Scratch from = *process.scratch;
+  auto& tracee = process.injector();
+  RemoteSyscalls remote(process, tracee);
+  auto r = tracee.registers();
+  r.rip = find_syscall_instruction(process);  // not in the pages that move; the vdso comes first
+  r.orig_rax = static_cast<uint64_t>(-1);
+  // One mapping at a time (mremap(2)).
+  for (const auto& [start, end] : {std::pair(from.code, from.data), std::pair(from.data, from.end())}) {
+    r.rax = SYS_mremap;
+    r.rdi = start;
+    r.rsi = r.rdx = end - start;
+    r.r10 = MREMAP_MAYMOVE | MREMAP_FIXED;
+    r.r8 = to + (start - from.code);
+    const auto result = static_cast<int64_t>(remote.run(r, PTRACE_SINGLESTEP, nullptr).rax);
+    if (result < 0) throw SysError("mremap in the program", static_cast<int>(-result));
+  }
+  process.scratch = Scratch{.code = to, .data = to + (from.data - from.code), .size = from.size};
+}
+
 void RemoteSyscalls::remove_scratch(Process& process) {
   if (!process.scratch) return;
   const Scratch scratch = *process.scratch;

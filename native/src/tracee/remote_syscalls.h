@@ -45,6 +45,8 @@ class RemoteSyscalls {
   static void require_no_filter(const Process& process);
   /// Takes the scratch pages out of the debuggee again (detach).
   static void remove_scratch(Process& process);
+  /// Moves them to where nothing of the program is, and nothing of theirs.
+  static void move_scratch(Process& process, uint64_t to);
   /// Address of a lone syscall instruction in the scratch page.
   static uint64_t spare_syscall(const Process& process);
 

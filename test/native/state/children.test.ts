@@ -11,3 +11,12 @@ describeKind({
   note: 'An ordinary user needs `"pidNamespace": true` to be sure of the same numbers; another number is told.',
   launch: root ? {} : { pidNamespace: true },
 });
+describeKind({
+  kind: 'Child processes that ran another program (exec) and ended since',
+  program: 'children',
+  args: ['--exec'],
+  expected: 'restored',
+  note: 'For an ordinary user /proc/PID/exe names another program; told.',
+  ...(root ? {} : { warnings: /names its parent's program/ }),
+  launch: root ? {} : { pidNamespace: true },
+});
