@@ -13,15 +13,13 @@ void append(std::vector<T>& to, std::vector<T> from) {
 
 // What no part of this folder holds yet, so that nobody relies on it.
 void tell_what_is_not_held(const DescriptorTable& descriptors, util::Warnings& warnings) {
-  size_t files = 0, sockets = 0;
+  size_t files = 0;
   for (auto& [number, descriptor] : descriptors) {
     if (number <= 2) continue;
     files += descriptor.kind == DescriptorKind::kFile && descriptor.writable() && !is_memfd(descriptor);
-    sockets += descriptor.kind == DescriptorKind::kSocket;
   }
   auto count = [](size_t n, const char* one, const char* many) { return std::to_string(n) + " " + (n == 1 ? one : many); };
   if (files) warnings.push_back({"fileContent", count(files, "file is", "files are") + " open for writing: offsets come back, contents written since do not."});
-  if (sockets) warnings.push_back({"socket", count(sockets, "socket is", "sockets are") + " open: connections stay as they are."});
 }
 
 bool same_signals(const std::vector<siginfo_t>& a, const std::vector<siginfo_t>& b) {

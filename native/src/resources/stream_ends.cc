@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <optional>
+
 namespace rollpoint::resources {
 
 using util::UniqueFd;
@@ -23,6 +25,24 @@ void each_open(const std::string& pid, Visit visit) {
     if (entry->d_name[0] != '.' && fstatat(dirfd(directory), entry->d_name, &info, 0) == 0) visit(atoi(entry->d_name), info);
   }
   closedir(directory);
+}
+
+template <class Wanted>
+std::vector<StreamEnd> ends_if(Holders holders, DescriptorKind kind, Wanted wanted) {
+  std::vector<StreamEnd> ends;
+  for (size_t index = 0; index < holders.size(); ++index) {
+    auto& process = *holders[index].process;
+    each_open(std::to_string(process.pid()), [&](int number, const struct stat& info) {
+      const ObjectKey key(info.st_dev, info.st_ino);
+      if (kind == DescriptorKind::kPipe ? !S_ISFIFO(info.st_mode) : !S_ISSOCK(info.st_mode)) return;
+      if (!wanted(key)) return;
+      auto fd = duplicate_of(process, number);
+      if (!fd) return;
+      const int flags = fcntl(fd.get(), F_GETFL);
+      ends.push_back({key, kind, index, number, flags, std::move(fd)});
+    });
+  }
+  return ends;
 }
 
 }  // namespace
@@ -58,20 +78,20 @@ std::set<ObjectKey> shared_with_us(Holders holders) {
 }
 
 std::vector<StreamEnd> live_ends(Holders holders, DescriptorKind kind, const std::set<ObjectKey>& wanted) {
-  std::vector<StreamEnd> ends;
-  for (size_t index = 0; index < holders.size(); ++index) {
-    auto& process = *holders[index].process;
-    each_open(std::to_string(process.pid()), [&](int number, const struct stat& info) {
-      const ObjectKey key(info.st_dev, info.st_ino);
-      if (kind == DescriptorKind::kPipe ? !S_ISFIFO(info.st_mode) : !S_ISSOCK(info.st_mode)) return;
-      if (!wanted.contains(key)) return;
-      auto fd = duplicate_of(process, number);
-      if (!fd) return;
-      const int flags = fcntl(fd.get(), F_GETFL);
-      ends.push_back({key, kind, index, number, flags, std::move(fd)});
-    });
-  }
-  return ends;
+  return ends_if(holders, kind, [&](const ObjectKey& key) { return wanted.contains(key); });
+}
+
+std::vector<StreamEnd> surplus_sockets(Holders holders) {
+  std::optional<std::set<ObjectKey>> known;
+  return ends_if(holders, DescriptorKind::kSocket, [&](const ObjectKey& key) {
+    if (!known) {
+      known = own_objects();
+      for (auto& holder : holders)
+        for (auto& [number, descriptor] : *holder.table)
+          if (descriptor.identity) known->insert(descriptor.identity->now);
+    }
+    return !known->contains(key);
+  });
 }
 
 std::map<ObjectKey, std::vector<StreamEnd*>> by_key(std::vector<StreamEnd>& ends) {

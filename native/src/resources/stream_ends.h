@@ -37,6 +37,8 @@ std::set<ObjectKey> own_objects();
 std::set<ObjectKey> shared_with_us(Holders holders);
 /// All that are open now in these processes, whatever their tables were. Those of `wanted` only.
 std::vector<StreamEnd> live_ends(Holders holders, DescriptorKind kind, const std::set<ObjectKey>& wanted);
+/// Sockets that are open now and of which none of the tables knows.
+std::vector<StreamEnd> surplus_sockets(Holders holders);
 std::map<ObjectKey, std::vector<StreamEnd*>> by_key(std::vector<StreamEnd>& ends);
 /// "descriptor 5", "descriptors 5 and 7".
 std::string name_numbers(Holders holders, const SharedIdentity& identity);

@@ -2,13 +2,26 @@
 
 namespace rollpoint::resources {
 
-Streams read_streams(Holders holders, util::Warnings& warnings) { return {.pipes = read_pipes(holders, warnings)}; }
+Streams read_streams(Holders holders, util::Warnings& warnings) {
+  return {.pipes = read_pipes(holders, warnings), .sockets = read_sockets(holders, warnings)};
+}
 
 util::UniqueFd StreamsRollback::recreate(size_t holder, const Descriptor& wanted) {
   if (wanted.kind == DescriptorKind::kPipe) return pipes_.recreate(holder, wanted);
+  if (wanted.kind == DescriptorKind::kSocket) return sockets_.recreate(wanted);
   return util::UniqueFd();
 }
 
-std::vector<std::string> compare_streams(Holders holders, const Streams& wanted) { return compare_pipes(holders, wanted.pipes); }
+util::Warnings StreamsRollback::finish() {
+  auto left = pipes_.finish();
+  for (auto& warning : sockets_.finish()) left.push_back(std::move(warning));
+  return left;
+}
+
+std::vector<std::string> compare_streams(Holders holders, const Streams& wanted) {
+  auto result = compare_pipes(holders, wanted.pipes);
+  for (auto& sentence : compare_sockets(holders, wanted.sockets)) result.push_back(std::move(sentence));
+  return result;
+}
 
 }  // namespace rollpoint::resources

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "resources/pipes.h"
+#include "resources/sockets_rollback.h"
 #include "resources/stream_ends.h"
 #include "util/warning.h"
 
@@ -13,6 +14,7 @@ namespace rollpoint::resources {
 
 struct Streams {
   Pipes pipes;
+  Sockets sockets;
 };
 
 Streams read_streams(Holders holders, util::Warnings& warnings);
@@ -20,14 +22,15 @@ Streams read_streams(Holders holders, util::Warnings& warnings);
 /// One rollback's work, around that of each process's descriptor table.
 class StreamsRollback {
  public:
-  StreamsRollback(Holders wanted, const Streams& streams) : pipes_(wanted, streams.pipes) {}
+  StreamsRollback(Holders wanted, const Streams& streams) : pipes_(wanted, streams.pipes), sockets_(wanted, streams.sockets) {}
   /// For the kinds that are its business; empty for others.
   util::UniqueFd recreate(size_t holder, const Descriptor& wanted);
   /// With all tables in place.
-  util::Warnings finish() { return pipes_.finish(); }
+  util::Warnings finish();
 
  private:
   PipesRollback pipes_;
+  SocketsRollback sockets_;
 };
 
 std::vector<std::string> compare_streams(Holders holders, const Streams& wanted);

@@ -1,0 +1,373 @@
+// Sockets within the program: `sockets WHAT` with WHAT one of pairs, ends, tcp, listen, udp, blocked.
+#include "state.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static const char* what;
+static int stream[2], packets[2], datagrams[2], half[2], widow[2], server = -1, client = -1, accepted = -1, udp[2], copy = -1;
+static struct sockaddr_in address, udp_address[2];
+
+// Loopback may deliver on another processor.
+static void await(const char* name, int fd) {
+  struct pollfd state = {fd, POLLIN, 0};
+  check(name, poll(&state, 1, 20000), 1);
+}
+
+static void receive(const char* name, int fd, const char* wanted) {
+  char text[256] = {0};
+  await(name, fd);
+  long got = must(name, recv(fd, text, sizeof text - 1, MSG_DONTWAIT));
+  check(name, got, (long)strlen(wanted));
+  check_text(name, text, wanted);
+}
+
+static void nothing(const char* name, int fd) {
+  char byte;
+  check(name, recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+  check(name, errno, EAGAIN);
+}
+
+static void peeked(const char* name, int fd, const char* wanted) {
+  char text[256] = {0};
+  await(name, fd);
+  must(name, recv(fd, text, sizeof text - 1, MSG_DONTWAIT | MSG_PEEK));
+  check_text(name, text, wanted);
+}
+
+static void put(int fd, const char* text) { check("send", send(fd, text, strlen(text), MSG_NOSIGNAL), (long)strlen(text)); }
+
+static void pairs_set_up(void) {
+  must("stream", socketpair(AF_UNIX, SOCK_STREAM, 0, stream));
+  must("seqpacket", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packets));
+  must("dgram", socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, datagrams));
+  put(stream[0], "hello ");
+  put(stream[0], "there");
+  put(stream[1], "back");
+  put(packets[0], "one");
+  put(packets[0], "three");
+  put(datagrams[1], "a");
+  put(datagrams[1], "datagram");
+  int on = 1;
+  must("option", setsockopt(stream[0], SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on));
+}
+
+static void pairs_original(void) {
+  int on = 0;
+  socklen_t length = sizeof on;
+  receive("stream", stream[1], "hello there");
+  receive("stream, back", stream[0], "back");
+  receive("first packet", packets[1], "one");
+  receive("second packet", packets[1], "three");
+  nothing("no packet", packets[1]);
+  receive("first datagram", datagrams[0], "a");
+  receive("second datagram", datagrams[0], "datagram");
+  nothing("no datagram", datagrams[0]);
+  check("flags", fcntl(datagrams[0], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+  must("option", getsockopt(stream[0], SOL_SOCKET, SO_KEEPALIVE, &on, &length));
+  check("option", on, 1);
+}
+
+static void pairs_change(void) {
+  int off = 0;
+  put(stream[0], "other");
+  put(packets[1], "elsewhere");
+  put(datagrams[1], "new");
+  must("option", setsockopt(stream[0], SOL_SOCKET, SO_KEEPALIVE, &off, sizeof off));
+  must("F_SETFL", fcntl(datagrams[0], F_SETFL, 0));
+}
+
+static void pairs_changed(void) {
+  int on = 1;
+  socklen_t length = sizeof on;
+  peeked("stream", stream[1], "other");
+  nothing("stream, back", stream[0]);
+  peeked("packet", packets[0], "elsewhere");
+  peeked("datagram", datagrams[0], "new");
+  must("option", getsockopt(stream[0], SOL_SOCKET, SO_KEEPALIVE, &on, &length));
+  check("option", on, 0);
+  check("flags", fcntl(datagrams[0], F_GETFL) & O_NONBLOCK, 0);
+}
+
+static void ends_set_up(void) {
+  must("stream", socketpair(AF_UNIX, SOCK_STREAM, 0, stream));
+  must("seqpacket", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packets));
+  must("half", socketpair(AF_UNIX, SOCK_STREAM, 0, half));
+  must("widow", socketpair(AF_UNIX, SOCK_STREAM, 0, widow));
+  must("dgram", socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams));
+  copy = must("dup", dup(stream[0]));
+  put(stream[0], "kept");
+  put(packets[0], "packet");
+  put(half[0], "last");
+  must("shutdown", shutdown(half[0], SHUT_WR));
+  put(widow[1], "words");
+  must("close", close(widow[1]));
+  put(datagrams[0], "gram");
+}
+
+static void ends_original(void) {
+  char byte;
+  receive("stream", stream[1], "kept");
+  put(copy, "copy");
+  receive("copy", stream[1], "copy");
+  receive("packet", packets[1], "packet");
+  put(packets[1], "reply");
+  receive("reply", packets[0], "reply");
+  receive("half", half[1], "last");
+  check("half: end", recv(half[1], &byte, 1, 0), 0);
+  put(half[1], "still");
+  receive("half, other way", half[0], "still");
+  receive("widow", widow[0], "words");
+  check("widow: end", recv(widow[0], &byte, 1, 0), 0);
+  receive("gram", datagrams[1], "gram");
+}
+
+static void ends_change(void) {
+  close(stream[0]);
+  close(copy);                                        // one end
+  close(packets[0]);                                  // both ends
+  close(packets[1]);
+  must("shutdown", shutdown(half[1], SHUT_RDWR));     // further
+  close(widow[0]);
+  must("shutdown", shutdown(datagrams[0], SHUT_RDWR));
+  must("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, udp));  // takes freed numbers
+  put(udp[0], "new");
+}
+
+static void ends_changed(void) {
+  char byte;
+  check("other end is gone", recv(stream[1], &byte, 1, 0), 0);
+  check("half: end", recv(half[0], &byte, 1, 0), 0);
+  peeked("new", udp[1], "new");
+}
+
+static void connect_pair(void) {
+  socklen_t length = sizeof address;
+  must("getsockname", getsockname(server, (struct sockaddr*)&address, &length));
+  must("socket", client = socket(AF_INET, SOCK_STREAM, 0));
+  must("connect", connect(client, (struct sockaddr*)&address, sizeof address));
+  must("accept", accepted = accept(server, NULL, NULL));
+}
+
+static void listen_somewhere(void) {
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  must("socket", server = socket(AF_INET, SOCK_STREAM, 0));
+  must("bind", bind(server, (struct sockaddr*)&address, sizeof address));
+  must("listen", listen(server, 7));
+}
+
+static void tcp_set_up(void) {
+  int on = 1;
+  listen_somewhere();
+  connect_pair();
+  must("option", setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+  put(client, "question ");
+  put(client, "asked");
+  put(accepted, "answer");
+}
+
+static void tcp_original(void) {
+  int on = 0;
+  socklen_t length = sizeof on;
+  receive("to the server", accepted, "question asked");
+  receive("to the client", client, "answer");
+  must("option", getsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, &length));
+  check("option", on != 0, 1);
+}
+
+static void tcp_change(void) {
+  int off = 0;
+  put(accepted, "changed");
+  must("option", setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off));
+}
+
+static void tcp_changed(void) {
+  peeked("to the client", client, "changed");
+  nothing("to the server", accepted);
+}
+
+static void listen_set_up(void) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "named"};
+  listen_somewhere();
+  connect_pair();
+  put(client, "before");
+  must("socket", udp[0] = socket(AF_UNIX, SOCK_STREAM, 0));
+  must("bind", bind(udp[0], (struct sockaddr*)&name, sizeof name));
+  must("listen", listen(udp[0], 3));
+}
+
+static void listen_original(void) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "named"};
+  int old = client, older = accepted;
+  receive("before", accepted, "before");
+  connect_pair();
+  put(client, "through the listener");
+  receive("accepted", accepted, "through the listener");
+  close(client);
+  close(accepted);
+  client = old;
+  accepted = older;
+  int by_name = must("socket", socket(AF_UNIX, SOCK_STREAM, 0));
+  must("connect", connect(by_name, (struct sockaddr*)&name, sizeof name));
+  int answered = must("accept", accept(udp[0], NULL, NULL));
+  put(by_name, "named");
+  receive("named", answered, "named");
+  close(by_name);
+  close(answered);
+}
+
+static void listen_change(void) {
+  close(server);
+  close(client);
+  close(accepted);
+  close(udp[0]);
+}
+
+static void listen_changed(void) {
+  check("closed", fcntl(server, F_GETFD), -1);
+  check("closed", fcntl(accepted, F_GETFD), -1);
+  check("closed", fcntl(udp[0], F_GETFD), -1);
+}
+
+static void udp_set_up(void) {
+  for (int i = 0; i < 2; ++i) {
+    socklen_t length = sizeof udp_address[i];
+    udp_address[i].sin_family = AF_INET;
+    udp_address[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    must("socket", udp[i] = socket(AF_INET, SOCK_DGRAM, 0));
+    must("bind", bind(udp[i], (struct sockaddr*)&udp_address[i], sizeof udp_address[i]));
+    must("getsockname", getsockname(udp[i], (struct sockaddr*)&udp_address[i], &length));
+  }
+  must("connect", connect(udp[0], (struct sockaddr*)&udp_address[1], sizeof udp_address[1]));
+  put(udp[0], "first");
+  put(udp[0], "second one");
+}
+
+static void udp_original(void) {
+  struct sockaddr_in from;
+  socklen_t length = sizeof from;
+  char text[64] = {0};
+  check("first", recvfrom(udp[1], text, sizeof text, 0, (struct sockaddr*)&from, &length), 5);
+  check("sender", from.sin_port, udp_address[0].sin_port);
+  receive("second", udp[1], "second one");
+  nothing("no more", udp[1]);
+}
+
+static void udp_change(void) {
+  put(udp[0], "third");
+  close(udp[0]);
+}
+
+static void udp_changed(void) { peeked("third", udp[1], "third"); }
+
+// Threads that wait in recv, accept and poll.
+static volatile int received, answered, polled, failed;
+static pthread_t waiters[3];
+
+static void* receiver(void* unused) {
+  char byte;
+  (void)unused;
+  while (recv(stream[1], &byte, 1, 0) == 1) ++received;
+  return NULL;
+}
+
+static void* acceptor(void* unused) {
+  (void)unused;
+  for (;;) {
+    int fd = accept(server, NULL, NULL);
+    if (fd < 0) return NULL;
+    ++answered;
+    close(fd);
+    if (answered == 2) return NULL;
+  }
+}
+
+static void* poller(void* unused) {
+  char byte;
+  (void)unused;
+  for (;;) {
+    struct pollfd state = {packets[1], POLLIN, 0};
+    if (poll(&state, 1, -1) != 1) failed = 1;
+    if (recv(packets[1], &byte, 1, MSG_DONTWAIT) != 1) return NULL;
+    ++polled;
+  }
+}
+
+static void settle(volatile int* counter, int wanted) {
+  for (int i = 0; i < 20000 && *counter < wanted; ++i) usleep(500);
+  usleep(2000);
+  check("settled", *counter, wanted);
+}
+
+static void blocked_set_up(void) {
+  listen_somewhere();
+  must("stream", socketpair(AF_UNIX, SOCK_STREAM, 0, stream));
+  must("packets", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, packets));
+  check("thread", pthread_create(&waiters[0], NULL, receiver, NULL), 0);
+  check("thread", pthread_create(&waiters[1], NULL, acceptor, NULL), 0);
+  check("thread", pthread_create(&waiters[2], NULL, poller, NULL), 0);
+  usleep(20000);
+}
+
+static void connect_once(void) {
+  socklen_t length = sizeof address;
+  must("getsockname", getsockname(server, (struct sockaddr*)&address, &length));
+  int fd = must("socket", socket(AF_INET, SOCK_STREAM, 0));
+  must("connect", connect(fd, (struct sockaddr*)&address, sizeof address));
+  close(fd);
+}
+
+static void blocked_original(void) {
+  check("received", received, 0);
+  check("answered", answered, 0);
+  check("polled", polled, 0);
+  put(stream[0], "abc");
+  settle(&received, 3);
+  connect_once();
+  settle(&answered, 1);
+}
+
+static void blocked_change(void) {
+  put(packets[0], "p");
+  settle(&polled, 1);
+}
+
+static void blocked_changed(void) {
+  check("nobody was disturbed", failed, 0);
+  check("received", received, 3);
+  check("answered", answered, 1);
+  check("polled", polled, 1);
+}
+
+static void blocked_clean_up(void) {
+  close(stream[0]);
+  connect_once();
+  close(packets[0]);
+  for (int i = 0; i < 3; ++i) check("join", pthread_join(waiters[i], NULL), 0);
+}
+
+#define EACH(stage) \
+  if (strcmp(what, "pairs") == 0) pairs_##stage(); \
+  else if (strcmp(what, "ends") == 0) ends_##stage(); \
+  else if (strcmp(what, "tcp") == 0) tcp_##stage(); \
+  else if (strcmp(what, "listen") == 0) listen_##stage(); \
+  else if (strcmp(what, "udp") == 0) udp_##stage(); \
+  else if (strcmp(what, "blocked") == 0) blocked_##stage(); \
+  else state_fail(what, "is no part of this program")
+
+void set_up(void) {
+  what = state_argc ? state_argv[0] : "";
+  EACH(set_up);
+}
+void check_original(void) { EACH(original); }
+void change(void) { EACH(change); }
+void check_changed(void) { EACH(changed); }
+void clean_up(void) {
+  if (strcmp(what, "blocked") == 0) blocked_clean_up();
+  unlink("named");
+}
