@@ -14,6 +14,9 @@ export class UserError extends Error {
   }
 }
 
+/** A restore has failed half-way: the program is in no state that it ever had, and only another restore can help. */
+export class BrokenProgramError extends UserError {}
+
 /** The text of anything thrown, on one line. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);

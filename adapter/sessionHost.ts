@@ -84,6 +84,11 @@ export class SessionHost implements DebuggeeHost {
     }
   }
 
+  /** The last restore has failed half-way. */
+  get broken(): boolean {
+    return this.core.broken;
+  }
+
   disarmRestore(): void {
     this.target.disarmRestore('gdb did not resume');
   }

@@ -34,6 +34,8 @@ export interface DebuggeeHost {
   armRestore(id: SnapshotId): Promise<void>;
   /** gdb did not resume after all. */
   disarmRestore(): void;
+  /** The last restore has failed half-way. */
+  readonly broken: boolean;
   detach(): Promise<void>;
   kill(): Promise<void>;
   /** Ends all that `launch`, `attach` and `serve` began. */

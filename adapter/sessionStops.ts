@@ -1,6 +1,6 @@
 // What follows a stop: the snapshot first, then the `stopped` event; and restores, which end in a stop of their own.
 // Must not know requests, or how gdb and the snapshots do their part.
-import { messageOf, UserError } from './errors';
+import { BrokenProgramError, messageOf, UserError } from './errors';
 import type { MiBreakpoint, MiFrame, MiStopped } from './gdb/mi';
 import { sourceOf } from './gdb/stack';
 import { type ExceptionReport, isMarker, programEnd, stopReport, type StopReport } from './gdb/stopReason';
@@ -117,7 +117,8 @@ export class SessionStops implements Restorer, Whereabouts {
     await this.lookAnew();
     if (failure !== undefined || !marker) {
       this.send({ ...report, reason: 'pause', exception: undefined, description: 'Restore failed', text: undefined });
-      throw failure instanceof UserError ? failure : new UserError(`Snapshot ${id} could not be restored: ${messageOf(failure ?? 'gdb reported another stop')}`);
+      const text = `Snapshot ${id} could not be restored: ${messageOf(failure ?? 'gdb reported another stop')}`;
+      throw failure instanceof UserError ? failure : this.run.host.broken ? new BrokenProgramError(text) : new UserError(text);
     }
     await snapshots.onStop({ kind: 'goto', restoring: true });
     this.send({ ...report, description: `Restored snapshot ${id}`, text: undefined, exception: undefined });

@@ -8,6 +8,7 @@ import type {
   CaptureResult,
   Difference,
   LaunchOptions,
+  NativeError,
   NativeEvent,
   ProcessInfo,
   Registers,
@@ -49,6 +50,7 @@ export class Core extends EventEmitter<CoreEvents> {
   private info: ProcessInfo | null = null;
   private current: CoreState = 'none';
   private holding = true;
+  private torn = false;
   private readonly names = new TaskNames();
   private readonly threadsOf = new Map<number, readonly number[]>();
 
@@ -182,8 +184,19 @@ export class Core extends EventEmitter<CoreEvents> {
     return this.threadsOf.get(id) ?? [];
   }
 
+  /** A rollback has failed half-way, and there was no way back: nothing of the present is worth keeping. */
+  get broken(): boolean {
+    return this.torn;
+  }
+
   async rollback(id: number): Promise<RollbackResult> {
-    const result = await this.live().rollback(id);
+    const result = await this.live()
+      .rollback(id)
+      .catch((error: NativeError) => {
+        this.torn = error.trusted === false || this.torn;
+        throw error;
+      });
+    this.torn = false;
     this.names.rename(result.renamed);
     return { ...result, tid: this.names.nameOf(result.tid) };
   }
@@ -207,6 +220,7 @@ export class Core extends EventEmitter<CoreEvents> {
     this.threadsOf.clear();
     this.names.clear();
     this.holding = true;
+    this.torn = false;
     const supervisor: Supervisor = this.addon.createSupervisor(this.options, (event) => {
       if (this.supervisor === supervisor) this.handle(event);
     });
@@ -241,6 +255,7 @@ export class Core extends EventEmitter<CoreEvents> {
         this.emit('snapshotsLost', event.ids, event.message);
         return;
       case 'revived': {
+        this.torn = false;
         this.names.rename(event.renamed);
         const { id, newPid, warnings } = event;
         this.emit('revived', { id, newPid, warnings });

@@ -47,7 +47,7 @@ export class SnapshotBook implements SnapshotCommands {
 
   async restoreAtResume(id: number, tid: number): Promise<void> {
     const keepPresent = async (): Promise<void> => {
-      if (this.moved) await this.take(tid, `before restoring ${id}`);
+      if (this.moved && !this.core.broken) await this.take(tid, `before restoring ${id}`);
     };
     this.target.armRestore(id, keepPresent).then(
       () => {

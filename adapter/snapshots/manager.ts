@@ -1,6 +1,6 @@
 // Takes, restores, lists, changes and deletes the snapshots of one session, and keeps them within the memory limit.
 // Must not know gdb, DAP messages or the addon: the core, the restorer and the sink are passed in.
-import { messageOf, UserError } from '../errors';
+import { BrokenProgramError, messageOf, UserError } from '../errors';
 import type { SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
 import type { Restorer, SnapshotCore, SnapshotPolicy, SnapshotSink, Whereabouts } from './interfaces';
 import { Retention } from './retention';
@@ -27,6 +27,8 @@ export class SnapshotManager {
   private readonly gone = new Map<SnapshotId, string>();
   private program: ProgramState = 'running';
   private restoring: SnapshotId | null = null;
+  /** Since a restore that failed half-way: the present is nothing to keep. */
+  private broken = false;
   private queue: Promise<unknown> = Promise.resolve();
   private changes = false;
   private saidFull = false;
@@ -96,6 +98,9 @@ export class SnapshotManager {
   take(label?: string): Promise<SnapshotInfo> {
     return this.exclusively(async () => {
       this.requireStopped('taken');
+      if (this.broken) {
+        fail('The last restore failed half-way, and the program is in no state worth a snapshot. Restore one first.');
+      }
       if (!(await this.makeRoom())) {
         throw new UserError(await this.fullMessage());
       }
@@ -156,7 +161,7 @@ export class SnapshotManager {
 
   private async takeAutomatic(reason: SnapshotReason): Promise<void> {
     try {
-      if (this.program !== 'stopped') {
+      if (this.program !== 'stopped' || this.broken) {
         return;
       }
       if (await this.makeRoom()) {
@@ -206,21 +211,37 @@ export class SnapshotManager {
   private async rollBackTo(choose: () => SnapshotInfo): Promise<void> {
     this.requireStopped('restored');
     const { id } = choose();
-    if (this.tree.hasMoved) {
+    if (this.tree.hasMoved && !this.broken) {
       // Never refused for want of memory: without it the present would be lost.
       await this.capture('restore', undefined, id);
       this.publish();
     }
+    const stoodOn = this.tree.hasMoved ? null : this.tree.current;
     this.restoring = id;
     try {
       await this.parts.restorer.restore(id);
       this.arrive(id);
+    } catch (error) {
+      if (this.program === 'running') {
+        this.program = 'stopped';
+      }
+      if (!(error instanceof BrokenProgramError)) {
+        // It is where it was.
+        if (stoodOn !== null) {
+          this.tree.arriveAt(stoodOn);
+        }
+        throw error;
+      }
+      this.broken = true;
+      const other = this.tree.list().snapshots.filter((snapshot) => snapshot.id !== id).at(-1);
+      throw other ? new BrokenProgramError(`${error.message} The newest other one is snapshot ${other.id}.`) : error;
     } finally {
       this.restoring = null;
     }
   }
 
   private arrive(id: SnapshotId): void {
+    this.broken = false;
     if (this.program !== 'ended') {
       this.program = 'stopped';
     }

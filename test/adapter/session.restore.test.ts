@@ -57,6 +57,40 @@ describe('restore in the debugger', () => {
     expect(await client.evaluate('ticks', again.threadId)).to.equal('3');
   });
 
+  it('is where it was when a restore fails half-way, and says so', async () => {
+    const session = await sessions.launch('counter', ['6'], { snapshots: {} }, { ROLLPOINT_FAULT: 'memory' });
+    const { client } = session;
+    const stop = await session.runTo('@tick');
+    await session.resume();
+    const failed = await client.raw('rollpoint/restoreSnapshot', { id: 1 });
+    expect(failed.success).to.equal(false);
+    expect(failed.message).to.match(/^Snapshot 1 could not be restored: .*The program is where it was before\.$/);
+    const here = await client.stopped('pause');
+    await session.standsAt('@tick', here);
+    expect(await client.evaluate('ticks', stop.threadId)).to.equal('2');
+    await session.standsAt('@tick', await restore(client, 1));
+    expect(await client.evaluate('ticks', stop.threadId)).to.equal('1');
+    const again = await session.resume();
+    expect(await client.evaluate('ticks', again.threadId)).to.equal('2');
+  });
+
+  it('offers the newest other snapshot when there is no way back from half-way', async () => {
+    // The first is the restore, the second the way back.
+    const session = await sessions.launch('counter', ['6'], { snapshots: {} }, { ROLLPOINT_FAULT: 'memory!' });
+    const { client } = session;
+    await session.runTo('@tick');
+    await session.resume();
+    await session.resume('next');
+    const failed = await client.raw('rollpoint/restoreSnapshot', { id: 1 });
+    expect(failed.message).to.match(/can no longer be trusted: restore another snapshot, or end the session\. The newest other one is snapshot 3\.$/);
+    expect((failed.body as { error: DebugProtocol.Message }).error.showUser).to.equal(true);
+    await client.stopped('pause');
+    const { message } = await client.raw('rollpoint/takeSnapshot');
+    expect(message).to.match(/in no state worth a snapshot/);
+    const { snapshots } = await list(client);
+    expect(snapshots.map(({ id }) => id)).to.deep.equal([1, 2, 3]);
+  });
+
   it('keeps the present before it goes back, and comes back to it', async () => {
     const session = await sessions.launch('counter', ['6'], { snapshots: {} });
     const { client } = session;

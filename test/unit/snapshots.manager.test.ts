@@ -2,6 +2,7 @@
 // What the real core does is for test/native and test/adapter.
 import { expect } from 'chai';
 import type { SnapshotId, SnapshotList } from '../../adapter/protocol';
+import { BrokenProgramError } from '../../adapter/errors';
 import { SnapshotManager } from '../../adapter/snapshots/manager';
 import type { SnapshotPolicy } from '../../adapter/snapshots/interfaces';
 
@@ -110,6 +111,23 @@ describe('snapshot manager', () => {
       warnings: [],
     });
     expect(second).to.include({ id: 2, parent: 1, reason: 'exception' });
+  });
+
+  it('keeps nothing of a program that a restore has left half-way, and offers the newest other snapshot', async () => {
+    const { stopAt, manager, ids, onRestore } = setUp();
+    for (let i = 0; i < 3; i++) {
+      await stopAt('breakpoint');
+    }
+    onRestore(() => Promise.reject(new BrokenProgramError('It failed half-way.')));
+    expect(await messageOf(manager.restore(3))).to.equal('It failed half-way. The newest other one is snapshot 2.');
+    expect(await messageOf(manager.restore(1))).to.equal('It failed half-way. The newest other one is snapshot 3.');
+    expect(await messageOf(manager.take())).to.match(/in no state worth a snapshot. Restore one first/);
+    await stopAt('breakpoint');
+    onRestore(async () => undefined);
+    await manager.restore(2);
+    expect(ids()).to.deep.equal([1, 2, 3]);
+    await stopAt('breakpoint');
+    expect(ids()).to.deep.equal([1, 2, 3, 4]);
   });
 
   it('keeps the present before it rolls back, and says where the process stands before the stop is told', async () => {

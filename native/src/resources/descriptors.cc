@@ -332,6 +332,16 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
   return left;
 }
 
+std::vector<std::string> compare_open_descriptors(const Process& process, const DescriptorTable& wanted) {
+  std::vector<std::string> result;
+  const auto open = open_numbers(process);
+  for (int number : open)
+    if (!wanted.contains(number)) result.push_back("Descriptor " + std::to_string(number) + " is open, and was not at the snapshot.");
+  for (auto& [number, descriptor] : wanted)
+    if (!std::binary_search(open.begin(), open.end(), number)) result.push_back("The " + describe(number, descriptor) + " was open at the snapshot, and is not.");
+  return result;
+}
+
 std::vector<std::string> compare_descriptors(Process& process, const DescriptorTable& wanted) {
   std::vector<std::string> result;
   std::vector<int> sessions;

@@ -53,7 +53,9 @@ enum class Likeness { kOther, kAlike, kSame };
 using Recognise = std::function<Likeness(int number, const Descriptor& wanted)>;
 /// What could not be put back. An object without a duplicate is looked for at its numbers first, then at all others.
 util::Warnings restore_descriptors(tracee::Process& process, const DescriptorTable& wanted, const Recreate& recreate, const Recognise& recognise);
-/// In words, how the live table differs.
+/// In words, how the live table differs: only in which numbers are open.
+std::vector<std::string> compare_open_descriptors(const tracee::Process& process, const DescriptorTable& wanted);
+/// In all that is known of it.
 std::vector<std::string> compare_descriptors(tracee::Process& process, const DescriptorTable& wanted);
 
 }  // namespace rollpoint::resources

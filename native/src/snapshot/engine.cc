@@ -29,6 +29,7 @@ Engine::~Engine() = default;
 CaptureResult Engine::capture(const CaptureOptions& options) {
   const auto status = state_->process.hold_status();
   tracee::RemoteSyscalls::require_no_filter(state_->process);
+  if (state_->broken) throw util::CodedError(util::kUnsupported, "A rollback has failed half-way, and the program is in no state worth a snapshot. Restore one first.");
   return snapshot::capture(*state_, options);
 }
 
@@ -42,6 +43,8 @@ RollbackResult Engine::rollback(SnapshotId id, const resources::Place& place) {
   state_->tracker->arm(tracked_maps(state_->process));
   return result;
 }
+
+std::optional<SnapshotId> Engine::stands_on() const { return state_->moved ? std::nullopt : state_->current; }
 
 void Engine::require_feasible(SnapshotId id) { check_feasible(*state_, state_->at(id)); }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -34,6 +35,8 @@ class Engine {
   CaptureResult capture(const CaptureOptions& options);
   /// All threads stopped. Throws RollbackError.
   RollbackResult rollback(SnapshotId id, const resources::Place& place = {});
+  /// The snapshot that the process equals: it has not run since.
+  std::optional<SnapshotId> stands_on() const;
   /// Throws RollbackError for what can be known to stand in the way; changes nothing.
   void require_feasible(SnapshotId id);
   /// The process object stands for another body: a new process, a copy of a relative of the one that was captured, whose

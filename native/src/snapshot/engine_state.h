@@ -45,6 +45,9 @@ class EngineState {
   std::optional<SnapshotId> current;
   /// The process has run since it stood exactly on `current`.
   bool moved = true;
+  /// A rollback has failed half-way, and there was no way back: the process is no state that it ever had.
+  bool broken = false;
+  size_t light_checks = 0;
   SnapshotId next_id = 1;
 
   std::unique_ptr<memory::Pagemap> pagemap;

@@ -13,6 +13,7 @@
 #include "snapshot/rename.h"
 #include "snapshot/rollback_error.h"
 #include "tracee/remote_syscalls.h"
+#include "util/fault.h"
 
 namespace rollpoint::snapshot {
 
@@ -138,7 +139,8 @@ void write_from_outside(EngineState& state, const Snapshot& target, std::span<co
   }
 }
 
-uint64_t restore_memory(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps) {
+// Returns the pages that were written.
+std::vector<uint64_t> restore_memory(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps) {
   auto written = state.collect(maps, state.dense_ranges(maps), DirtyTracker::Then::kKeep);
   const RangeSet& dense = written.dense;
   const RangeSet elsewhere = written.absent ? EngineState::held_elsewhere(maps, dense, *written.absent) : EngineState::held_elsewhere(maps, dense, *state.pagemap);
@@ -149,11 +151,11 @@ uint64_t restore_memory(EngineState& state, const Snapshot& target, const std::v
   resources::provide_pages(state.process, target.state.descriptors, target.maps, util::subtract(target.held, held_now));
   if (!state.tracker->precise()) {
     write_from_outside(state, target, pages, &held_now);
-    return pages.size();
+    return pages;
   }
   if (!may_copy_itself(target.state.actions)) {
     write_from_outside(state, target, pages, nullptr);
-    return pages.size();
+    return pages;
   }
   // A thread's own area must not change under it while it copies: those come last.
   const RangeSet areas = rseq_areas(target);
@@ -162,7 +164,7 @@ uint64_t restore_memory(EngineState& state, const Snapshot& target, const std::v
   for (uint64_t page : pages) (areas.contains(memory::page_address(page)) ? from_outside : by_thread).push_back(page);
   write_pages(state, target.pages, by_thread, target.maps, from_outside);
   write_from_outside(state, target, from_outside, nullptr);
-  return pages.size();
+  return pages;
 }
 
 // Threads that copied, and the last remote calls, may have run on another processor than at the snapshot.
@@ -176,20 +178,32 @@ void restore_rseq_areas(EngineState& state, const Snapshot& target) {
 RollbackResult apply(EngineState& state, const Snapshot& target, const resources::Place& place) {
   RollbackResult result;
   result.renamed = restore_thread_list(state, target);
+  util::fault_point("threads");
   auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break);
+  util::fault_point("layout");
   result.warnings = resources::restore_process_state(state.process, target.state, place);
+  util::fault_point("state");
   for (auto& [tid, saved] : target.threads)
     for (auto& warning : restore_kernel_state(state.process, state.process.at(tid), saved)) result.warnings.push_back(std::move(warning));
-  result.pages_written = restore_memory(state, target, maps);
+  util::fault_point("threadState");
+  const auto written = restore_memory(state, target, maps);
+  result.pages_written = written.size();
+  util::fault_point("memory");
   restore_rseq_areas(state, target);
   correct_thread_ids(state, target);
   // From here on no thread runs: a remote call would change memory again.
   for (auto& [tid, saved] : target.threads) restore_registers(state.process.at(tid), saved);
+  util::fault_point("registers");
+  for (auto& warning : require_restored(state, target, written)) {
+    const bool known = std::any_of(result.warnings.begin(), result.warnings.end(), [&](auto& other) { return other.kind == warning.kind; });
+    if (!known) result.warnings.push_back(std::move(warning));
+  }
+  util::fault_point("check");
   state.tracker->arm(maps, state.dense_ranges(maps));
   state.carried.clear();
   state.baseline.emplace(target.pages, target.held);
   state.current = target.id;
-  state.moved = false;
+  state.moved = state.broken = false;
   result.tid = target.threads.contains(target.tid) ? target.tid : state.process.pid();
   return result;
 }
@@ -220,6 +234,7 @@ RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Plac
     return result;
   } catch (const std::exception& error) {
     const std::string what = error.what();
+    state.moved = state.broken = true;
     if (refuge && refuge != id) {
       try {
         apply(state, state.at(refuge), {});
@@ -227,10 +242,10 @@ RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Plac
       } catch (const RollbackError&) {
         throw;
       } catch (const std::exception& second) {
-        throw RollbackError("The rollback failed (" + what + "), and so did the way back (" + second.what() + "). The program's state can no longer be trusted; end the session.", false);
+        throw RollbackError("The rollback failed (" + what + "), and so did the way back (" + second.what() + "). The program's state can no longer be trusted: restore another snapshot, or end the session.", false);
       }
     }
-    throw RollbackError("The rollback failed half-way (" + what + "). The program's state can no longer be trusted; end the session.", false);
+    throw RollbackError("The rollback failed half-way (" + what + "). The program's state can no longer be trusted: restore another snapshot, or end the session.", false);
   }
 }
 

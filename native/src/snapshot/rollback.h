@@ -11,6 +11,10 @@ void check_feasible(EngineState& state, const Snapshot& target);
 /// Throws RollbackError.
 RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place = {});
 
+/// What can be looked at for next to nothing, after every rollback: registers and masks as the kernel has them, which
+/// descriptors are open, a few of the pages `written`. Throws CodedError when it is not the snapshot; returns what is to be told.
+std::vector<Warning> require_restored(EngineState& state, const Snapshot& target, std::span<const uint64_t> written);
+
 /// Reads the process anew and compares it with the snapshot. At most a few dozen differences.
 std::vector<Difference> verify(EngineState& state, const Snapshot& snapshot);
 

@@ -1,10 +1,11 @@
-// The full check: every thread, the layout, every byte, the descriptors, read anew from the process.
+// The full check: every thread, the layout, every byte, the descriptors, read anew from the process. And the light one.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 
 #include "snapshot/layout.h"
 #include "snapshot/rollback.h"
+#include "util/error.h"
 
 namespace rollpoint::snapshot {
 
@@ -98,6 +99,36 @@ void compare_memory(EngineState& state, const Snapshot& snapshot, Findings& find
 }
 
 }  // namespace
+
+std::vector<Warning> require_restored(EngineState& state, const Snapshot& target, std::span<const uint64_t> written) {
+  std::vector<Warning> told;
+  auto fail = [](std::string what) { throw util::CodedError(util::kRollbackFailed, std::move(what), "check"); };
+  for (auto& [tid, saved] : target.threads) {
+    auto& tracee = state.process.at(tid);
+    if (!tracee.has_registers(saved.registers)) fail("the registers of thread " + std::to_string(tid) + " are not the snapshot's");
+    if (tracee.signal_mask() != saved.signal_mask) fail("the signal mask of thread " + std::to_string(tid) + " is not the snapshot's");
+    // Some kernels take no protection keys from a debugger.
+    if (tracee.xstate() != saved.xstate) told.push_back({"registers", "The vector and floating-point registers of thread " + std::to_string(tid) + ", or its protection keys, could not be put back."});
+  }
+  for (auto& line : resources::compare_open_descriptors(state.process, target.state.descriptors)) told.push_back({"descriptor", std::move(line)});
+  // Others each time, first and last always. A page with a thread's new id in it differs on purpose.
+  constexpr size_t kLooks = 12;
+  if (written.empty() || state.any_thread_id) return told;
+  std::vector<uint64_t> pages;
+  const size_t stride = std::max<size_t>(1, written.size() / kLooks), shift = state.light_checks++ % stride;
+  pages.push_back(written.front());
+  for (size_t i = shift; i < written.size(); i += stride)
+    if (written[i] > pages.back()) pages.push_back(written[i]);
+  if (written.back() > pages.back()) pages.push_back(written.back());
+  std::byte* now = state.chunk_buffer(0);
+  std::byte* wanted = state.chunk_buffer(1);
+  std::vector<bool> unreadable(pages.size());
+  state.process.memory().read_pages(pages, now, [&](size_t index, uint64_t) { unreadable[index] = true; });
+  state.content(target.pages, pages, wanted);
+  for (size_t i = 0; i < pages.size(); ++i)
+    if (!unreadable[i] && memcmp(now + i * kPageSize, wanted + i * kPageSize, kPageSize) != 0) fail(page_text(pages[i]) + " is not the snapshot's");
+  return told;
+}
 
 std::vector<Difference> verify(EngineState& state, const Snapshot& snapshot) {
   Findings findings;

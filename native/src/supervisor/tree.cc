@@ -270,6 +270,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
   if (it == snapshots_.end()) return root_.rollback(id);
   const auto begin = std::chrono::steady_clock::now();
   TreeSnapshot& wanted = it->second;
+  const auto refuge = root_.stands_on();
   root_.require_feasible(id);
   for (auto& member : wanted.members)
     if (member.relative->alive()) member.relative->engine->require_feasible(member.id);
@@ -294,7 +295,19 @@ RollbackResult Tree::rollback(SnapshotId id) {
       }
     }
   }
-  auto result = root_.rollback(id, {&streams, 0});
+  RollbackResult result;
+  try {
+    result = root_.rollback(id, {&streams, 0});
+  } catch (const snapshot::RollbackError& error) {
+    // It is where it was; its children have gone ahead.
+    if (!error.trusted() || !refuge || refuge == id || wanted.members.empty()) throw;
+    try {
+      rollback(*refuge);
+    } catch (const std::exception& second) {
+      throw snapshot::RollbackError(std::string(error.what()) + " Its child processes are not (" + second.what() + "): restore another snapshot, or end the session.", false);
+    }
+    throw;
+  }
   for (auto& warning : streams.finish()) result.warnings.push_back(warning);
   result.micros = since(begin);
   result.pages_written += children.pages_written;

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "util/error.h"
@@ -122,6 +123,16 @@ const arch::GeneralRegisters& Tracee::registers() {
 void Tracee::set_registers(const arch::GeneralRegisters& registers) {
   registers_ = registers;
   registers_dirty_ = true;
+}
+
+bool Tracee::has_registers(const arch::GeneralRegisters& wanted) {
+  flush();
+  arch::GeneralRegisters now, then = wanted;
+  call("PTRACE_GETREGS", PTRACE_GETREGS, tid_, nullptr, &now);
+  // The others are the kernel's, or the debugger's own step (FLAG_MASK in arch/x86/kernel/ptrace.c).
+  constexpr uint64_t kFlagsOfTheProgram = 0x54cd5;
+  for (auto* r : {&now, &then}) r->eflags &= kFlagsOfTheProgram;
+  return memcmp(&now, &then, sizeof now) == 0;
 }
 
 void Tracee::set_pc(uint64_t pc) {

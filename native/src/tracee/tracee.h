@@ -54,6 +54,8 @@ class Tracee {
 
   const arch::GeneralRegisters& registers();
   void set_registers(const arch::GeneralRegisters& registers);
+  /// Writes what is set and reads it back from the kernel: whether they are `wanted`.
+  bool has_registers(const arch::GeneralRegisters& wanted);
   uint64_t pc() { return registers().rip; }
   void set_pc(uint64_t pc);
   /// Registers from which the thread can go on after a rollback: an interrupted call is issued again.
