@@ -181,7 +181,7 @@ export interface StoreStats {
 
 /** One difference found by `verify`. */
 export interface Difference {
-  what: 'memory' | 'registers' | 'xstate' | 'threads' | 'layout' | 'signalMask' | 'descriptors';
+  what: 'memory' | 'registers' | 'xstate' | 'threads' | 'layout' | 'signalMask' | 'descriptors' | 'state' | 'files';
   message: string;
 }
 
@@ -230,7 +230,8 @@ export interface Supervisor {
   readAuxv(): Promise<Uint8Array>;
 
   /** Captures the stopped debuggee. `tid` is remembered as its current thread. */
-  capture(options: { tid: number; files: 'rewind' | 'keep' }): Promise<CaptureResult>;
+  /** `fileLimit`: bytes of file contents kept at most, by all snapshots together; default 512 MiB. */
+  capture(options: { tid: number; files: 'rewind' | 'keep'; fileLimit?: number }): Promise<CaptureResult>;
   /** Rolls the stopped debuggee back, in place. On failure returns to the state before or rejects with trusted: false. */
   rollback(id: number): Promise<RollbackResult>;
   /** Memory of a deleted snapshot that no other needs is freed. Its children hang under its parent. */

@@ -6,7 +6,7 @@ import type { NativeError } from '../../adapter/core/native';
 import { Rig } from '../support/native';
 
 /** As native/src/snapshot/rollback.cc names them. */
-const steps = ['threads', 'layout', 'state', 'threadState', 'memory', 'registers', 'check'];
+const steps = ['threads', 'files', 'layout', 'state', 'threadState', 'memory', 'registers', 'check'];
 
 describe('a rollback that fails half-way', () => {
   let rig: Rig;
@@ -45,7 +45,7 @@ describe('a rollback that fails half-way', () => {
     expect(await rig.allOutput()).to.match(/PASS/);
   };
 
-  for (const program of ['mappings', 'threads', 'descriptors']) {
+  for (const program of ['mappings', 'threads', 'descriptors', 'files']) {
     it(`goes back to where it was: ${program}`, async function () {
       this.timeout(120_000);
       await start(program, '--threads');

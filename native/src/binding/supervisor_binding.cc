@@ -315,6 +315,8 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
     snapshot::CaptureOptions options;
     options.tid = object.Get("tid").ToNumber().Int32Value();
     options.rewind_files = object.Get("files").ToString().Utf8Value() != "keep";
+    const auto file_limit = object.Get("fileLimit");
+    if (file_limit.IsNumber()) options.file_limit = static_cast<uint64_t>(file_limit.ToNumber().DoubleValue());
     return run(info.Env(), [s = supervisor_.get(), options]() -> ToJs {
       return [result = s->capture(options)](Napi::Env env) { return capture_to_js(env, result); };
     });

@@ -11,17 +11,6 @@ void append(std::vector<T>& to, std::vector<T> from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
-// What no part of this folder holds yet, so that nobody relies on it.
-void tell_what_is_not_held(const DescriptorTable& descriptors, util::Warnings& warnings) {
-  size_t files = 0;
-  for (auto& [number, descriptor] : descriptors) {
-    if (number <= 2) continue;
-    files += descriptor.kind == DescriptorKind::kFile && descriptor.writable() && !is_memfd(descriptor);
-  }
-  auto count = [](size_t n, const char* one, const char* many) { return std::to_string(n) + " " + (n == 1 ? one : many); };
-  if (files) warnings.push_back({"fileContent", count(files, "file is", "files are") + " open for writing: offsets come back, contents written since do not."});
-}
-
 bool same_signals(const std::vector<siginfo_t>& a, const std::vector<siginfo_t>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const siginfo_t& x, const siginfo_t& y) { return x.si_signo == y.si_signo && x.si_code == y.si_code; });
 }
@@ -48,7 +37,8 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
   state.message_queues = read_message_queues(state.descriptors, warnings);
   const Holder holder{&process, &state.descriptors};
   if (!options.streams_elsewhere) state.streams = read_streams({&holder, 1}, warnings);
-  tell_what_is_not_held(state.descriptors, warnings);
+  if (options.rewind_files && options.files) state.files = options.files->capture(process, state.descriptors, *options.maps, warnings);
+  state.locks = read_file_locks(process, state.descriptors);
   return state;
 }
 
@@ -67,7 +57,8 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
   const Recreate recreate = [&](int number, const Descriptor& descriptor) {
     if (descriptor.kind == DescriptorKind::kTerminal) return recreate_master(wanted.terminals, number);
     if (descriptor.kind == DescriptorKind::kEvent) return recreate_event(wanted.events, descriptor);
-    return streams.recreate(place.holder, descriptor);
+    if (auto fd = streams.recreate(place.holder, descriptor)) return fd;
+    return reopen_locked(descriptor);
   };
   const Recognise recognise = [&](int number, const Descriptor& descriptor) {
     if (descriptor.kind == DescriptorKind::kEvent) return recognise_event(process, number, wanted.events, descriptor);
@@ -76,6 +67,7 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
   };
   auto left = restore_descriptors(process, wanted.descriptors, recreate, recognise);
   if (!place.streams) append(left, own.finish());
+  append(left, restore_file_locks(process, wanted.descriptors, wanted.locks));
   append(left, restore_events(process, wanted.descriptors, wanted.events));
   append(left, restore_attributes(process, wanted.attributes));
   append(left, restore_identity(process, wanted.identity));
@@ -105,6 +97,7 @@ void rename_thread(ProcessState& state, pid_t from, pid_t to) {
 
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted) {
   auto result = compare_descriptors(process, wanted.descriptors);
+  append(result, compare_file_locks(process, wanted.descriptors, wanted.locks));
   append(result, compare_events(process, wanted.events));
   const Holder holder{&process, &wanted.descriptors};
   append(result, compare_streams({&holder, 1}, wanted.streams));

@@ -10,6 +10,8 @@
 #include "resources/controls.h"
 #include "resources/descriptors.h"
 #include "resources/events.h"
+#include "resources/file_locks.h"
+#include "resources/files.h"
 #include "resources/identity.h"
 #include "resources/message_queues.h"
 #include "resources/pending_signals.h"
@@ -34,11 +36,15 @@ struct ProcessState {
   SystemV system_v;
   MessageQueues message_queues;
   Streams streams;  // empty where it is read for a whole tree
+  FilesState files;
+  FileLocks locks;
 };
 
 struct ReadOptions {
   /// Contents of files that the program may write are kept, not only offsets.
   bool rewind_files = true;
+  FileJournal* files = nullptr;
+  const std::vector<memory::Vma>* maps = nullptr;
   /// Streams are read for all processes of a tree together.
   bool streams_elsewhere = false;
 };

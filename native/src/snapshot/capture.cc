@@ -207,7 +207,8 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
       if (auto it = before->threads.find(tid); it != before->threads.end()) earlier = &it->second;
     snapshot->threads.emplace(tid, save_thread(process, *tracee, earlier, state.current.value_or(0)));
   }
-  snapshot->state = resources::read_process_state(process, before ? &before->state : nullptr, {.rewind_files = options.rewind_files, .streams_elsewhere = options.children_are_held}, snapshot->warnings);
+  if (options.file_limit) state.hooks.files->limit = options.file_limit;
+  snapshot->state = resources::read_process_state(process, before ? &before->state : nullptr, {.rewind_files = options.rewind_files, .files = state.hooks.files.get(), .maps = &snapshot->maps, .streams_elsewhere = options.children_are_held}, snapshot->warnings);
   if (first) {
     try {
       state.begin();

@@ -88,11 +88,12 @@ std::vector<Difference> Engine::verify(SnapshotId id) {
 }
 
 Stats Engine::stats() const {
-  return {.snapshots = state_->snapshots.size(), .pages = state_->store.pages(), .bytes = state_->store.bytes(), .twin_bytes = state_->pages_only_in_twin * memory::kPageSize, .settle_micros = state_->settle_micros};
+  return {.snapshots = state_->snapshots.size(), .pages = state_->store.pages(), .bytes = state_->store.bytes() + (state_->followed ? state_->hooks.files->bytes() : 0), .twin_bytes = state_->pages_only_in_twin * memory::kPageSize, .settle_micros = state_->settle_micros};
 }
 
 void Engine::note_resume() {
   settle(*state_);
+  if (!state_->moved) state_->hooks.files->note_resume();
   state_->moved = true;
 }
 
@@ -120,6 +121,15 @@ std::vector<uint64_t> Engine::exit_sites(bool of_program) {
   sites.insert(sites.end(), ends.begin(), ends.end());
   return sites;
 }
+
+std::vector<uint64_t> Engine::file_sites() const {
+  const bool rewind = std::any_of(state_->snapshots.begin(), state_->snapshots.end(), [](auto& entry) { return entry.second->state.files.rewind; });
+  return rewind ? state_->exit_sites.of_files() : std::vector<uint64_t>{};
+}
+
+void Engine::note_file_call(tracee::Tracee& tracee) { state_->hooks.files->note(resources::read_file_call(state_->process, tracee)); }
+
+const std::shared_ptr<resources::FileJournal>& Engine::files() const { return state_->hooks.files; }
 
 bool Engine::has_snapshots() const { return !state_->snapshots.empty(); }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "resources/files.h"
 #include "resources/process_state.h"
 #include "snapshot/types.h"
 #include "tracee/process.h"
@@ -25,6 +26,8 @@ class Engine {
     std::function<void(std::string)> log;
     /// Snapshots that are gone, and why, in words.
     std::function<void(std::vector<SnapshotId>, std::string)> lost;
+    /// What is known of files, by all processes of the session.
+    std::shared_ptr<resources::FileJournal> files;
   };
 
   /// `followed`: the user waits for this process, and its threads may be parked; that costs some 40 MiB.
@@ -60,6 +63,10 @@ class Engine {
   /// Instructions worth a hidden breakpoint while snapshots exist: where a thread of this program ends, and with
   /// `of_program` where the program itself does. Logs once when that is nowhere to be found.
   std::vector<uint64_t> exit_sites(bool of_program);
+  /// Where the program makes calls that change files; none when no snapshot is to bring contents back.
+  std::vector<uint64_t> file_sites() const;
+  void note_file_call(tracee::Tracee& tracee);
+  const std::shared_ptr<resources::FileJournal>& files() const;
   bool has_snapshots() const;
   /// The thread stands at its exit. True: a snapshot may want it back, so it was parked.
   bool park_at_exit(tracee::Tracee& tracee);

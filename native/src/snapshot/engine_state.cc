@@ -153,6 +153,7 @@ void EngineState::make_tracker() {
 }
 
 void EngineState::forget_base(bool stopped) {
+  if (followed) hooks.files->forget();
   if (twin) twin->end(stopped ? &process : nullptr);
   twin.reset();
   twin_stands_aside = false;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <span>
 
+#include "resources/file_calls.h"
 #include "util/error.h"
 #include "util/instruction_length.h"
 #include "util/unique_fd.h"
@@ -20,6 +21,7 @@ namespace {
 // Between the load of the number and the instruction compilers leave register moves and padding, and the C library the
 // number for a second try: 32 bytes in glibc's _exit.
 constexpr size_t kWindow = 48;
+constexpr size_t kFileWindow = 16;
 
 // By walking from the load, so that neither is a part of some other instruction: a breakpoint there would change it.
 bool loads_number(std::span<const uint8_t> before, uint32_t number) {
@@ -72,11 +74,15 @@ ExitSites::Sites ExitSites::search(tracee::Process& process, const std::vector<c
       from = hit + arch::kSyscallLength;
       const std::span before(std::max(begin, hit - std::min<ptrdiff_t>(hit - begin, kWindow)), hit);
       const bool thread = loads_number(before, SYS_exit), program = loads_number(before, SYS_exit_group);
-      if (!thread && !program) continue;
+      const auto close_by = before.last(std::min(before.size(), kFileWindow));
+      const auto numbers = resources::file_call_numbers();
+      const bool file = std::any_of(numbers.begin(), numbers.end(), [&](uint32_t number) { return loads_number(close_by, number); });
+      if (!thread && !program && !file) continue;
       const uint64_t address = vma->start + static_cast<uint64_t>(hit - begin);
       std::array<uint8_t, arch::kSyscallLength> now{};
       // Relocated, unpacked or patched since it was loaded.
       if (process.memory().read(address, now.data(), now.size()) != now.size() || now != arch::kSyscallInstruction) continue;
+      if (file) sites.files.push_back(address);
       if (thread) sites.thread.push_back(address);
       if (program) sites.program.push_back(address);
     }

@@ -25,10 +25,12 @@ class ExitSites {
   std::vector<uint64_t> of_threads() const;
   /// Where the program ends: SYS_exit_group, and SYS_exit outside a C library, since the last thread may end by it.
   std::vector<uint64_t> of_program() const;
+  /// Where files and their names are changed, other than through an open descriptor.
+  std::vector<uint64_t> of_files() const { return has_library_ ? library_.files : executable_.files; }
 
  private:
   struct Sites {
-    std::vector<uint64_t> thread, program;
+    std::vector<uint64_t> thread, program, files;
   };
   static Sites search(tracee::Process& process, const std::vector<const memory::Vma*>& texts, bool from_file);
   void read_executable(tracee::Process& process, const std::vector<memory::Vma>& maps);

@@ -150,14 +150,14 @@ std::vector<Vma> tracked_maps(tracee::Process& process) {
   return result;
 }
 
-std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vector<Vma>& wanted) {
+std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vector<Vma>& wanted, const std::function<bool(const std::string& path)>& will_exist) {
   std::vector<std::string> result;
   for (auto& piece : pieces(now, wanted)) {
     if (!needs_file(piece)) continue;
     const Vma& vma = *piece.wanted;
     if (vma.deleted() || vma.is_memfd())
       result.push_back("The program has unmapped " + vma.path + " since, and it can no longer be opened.");
-    else if (access(vma.file_path().c_str(), R_OK) != 0)
+    else if (access(vma.file_path().c_str(), R_OK) != 0 && !will_exist(vma.file_path()))
       result.push_back("The program has unmapped " + vma.path + " since, and the file is gone or not readable.");
   }
   return result;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace rollpoint::snapshot {
 std::vector<memory::Vma> tracked_maps(tracee::Process& process);
 
 /// Reasons, in words, why `wanted` cannot be brought back (a file that is gone). Changes nothing.
-std::vector<std::string> obstacles(const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted);
+std::vector<std::string> obstacles(const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted, const std::function<bool(const std::string& path)>& will_exist);
 
 /// munmap, mmap and mprotect until the layout is `wanted`, from `now`; returns the mappings as they are then. Throws SysError, or
 /// CodedError when the result differs.

@@ -179,15 +179,19 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
   RollbackResult result;
   result.renamed = restore_thread_list(state, target);
   util::fault_point("threads");
+  auto& files = *state.hooks.files;
+  result.warnings = files.restore(target.state.files);
+  util::fault_point("files");
   auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break);
   util::fault_point("layout");
-  result.warnings = resources::restore_process_state(state.process, target.state, place);
+  for (auto& warning : resources::restore_process_state(state.process, target.state, place)) result.warnings.push_back(std::move(warning));
   util::fault_point("state");
   for (auto& [tid, saved] : target.threads)
     for (auto& warning : restore_kernel_state(state.process, state.process.at(tid), saved)) result.warnings.push_back(std::move(warning));
   util::fault_point("threadState");
   const auto written = restore_memory(state, target, maps);
   result.pages_written = written.size();
+  files.finish(target.state.files);
   util::fault_point("memory");
   restore_rseq_areas(state, target);
   correct_thread_ids(state, target);
@@ -217,7 +221,7 @@ void check_feasible(EngineState& state, const Snapshot& target) {
   for (auto& [tid, thread] : target.threads)
     if (!state.process.find(tid) && (tid == state.process.pid() || !(state.any_thread_id || may_choose_tids(state.process))))
       refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
-  if (auto reasons = obstacles(tracked_maps(state.process), target.maps); !reasons.empty()) refuse(reasons.front());
+  if (auto reasons = obstacles(tracked_maps(state.process), target.maps, [&](const std::string& path) { return state.hooks.files->will_exist(target.state.files, path); }); !reasons.empty()) refuse(reasons.front());
   if (auto reasons = resources::process_state_obstacles(state.process, target.state); !reasons.empty()) refuse(reasons.front());
   if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
 }

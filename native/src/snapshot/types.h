@@ -19,6 +19,7 @@ using util::Warning;
 struct CaptureOptions {
   pid_t tid = 0;  // current thread, remembered
   bool rewind_files = true;
+  uint64_t file_limit = 0;  // bytes of file contents kept at most; 0: as before
   /// Child processes are somebody else's to capture: they are no reason for a warning.
   bool children_are_held = false;
 };

@@ -53,6 +53,7 @@ void RunControl::absorb(Tracee& tracee, int status) {
   const int event = status >> 16;
   tracee.note_stop(status);
   undo_moved_exit(tracee);
+  leave_stub(tracee);
   if (event == PTRACE_EVENT_EXEC) {
     handle_exec(tracee);
     return;

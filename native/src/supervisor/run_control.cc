@@ -71,6 +71,7 @@ void RunControl::forget_pending(pid_t tid) {
   for (auto& [other, tracee] : process_.tracees()) {
     tracee->owed_signal = tracee->pass_signal = 0;
     tracee->moved_exit.reset();
+    tracee->detour = 0;
     tracee->told_exit = other == tid ? tracee->pc() : 0;
   }
 }
@@ -93,6 +94,7 @@ void RunControl::handle(pid_t tid, int status) {
   } else {
     tracee->note_stop(status);
     undo_moved_exit(*tracee);
+    leave_stub(*tracee);
     handle_stop(*tracee, status);
   }
 }

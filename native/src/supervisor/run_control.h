@@ -48,6 +48,8 @@ class RunControl {
     std::function<void()> exec_done;  // before `stopped`: the old address space is gone
     /// Thread stands at its exit system call. True: it was parked and stays.
     std::function<bool(tracee::Tracee&)> park_at_exit;
+    /// Thread stands before a call that may change files.
+    std::function<void(tracee::Tracee&)> before_file_call;
     /// The program is about to end by itself. True: that is to be told as a stop (`kExit`) first.
     std::function<bool()> hold_at_exit;
     std::function<void(std::string)> log;
@@ -86,6 +88,8 @@ class RunControl {
   int exit_code(tracee::Tracee& tracee);
   void leave_for_good(tracee::Tracee& tracee);
   void undo_moved_exit(tracee::Tracee& tracee);
+  bool at_file_call(tracee::Tracee& tracee);
+  void leave_stub(tracee::Tracee& tracee);
   void go_on(tracee::Tracee& tracee, int signal = 0);
   void report(const Stop& stop);
   void tell(Stop stop);
@@ -97,6 +101,7 @@ class RunControl {
   Kin& kin_;
   Callbacks callbacks_;
   Breakpoints breakpoints_;
+  std::map<uint64_t, uint64_t> stubs_;  // call site → number of its stub
   bool running_ = false, ended_ = false, stopping_ = false;
   bool interrupt_wanted_ = false;
   bool was_running_ = false;            // when it ended

@@ -86,7 +86,8 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
       *process_, tracker_,
       snapshot::Engine::Hooks{.task_born = [this](pid_t tid) { family_->ignore_task(tid); },
                               .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); },
-                              .lost = [this, pid](std::vector<snapshot::SnapshotId> ids, std::string why) { emit({pid, SnapshotsLost{std::move(ids), std::move(why)}}); }});
+                              .lost = [this, pid](std::vector<snapshot::SnapshotId> ids, std::string why) { emit({pid, SnapshotsLost{std::move(ids), std::move(why)}}); },
+                              .files = std::make_shared<resources::FileJournal>()});
   tree_ = std::make_unique<Tree>(*family_, *engine_, tracker_, [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); });
   control_ = std::make_unique<RunControl>(
       *process_, *family_, RunControl::Callbacks{
@@ -99,6 +100,7 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
                              emit({pid, SnapshotsLost{std::move(ids), "The program replaced itself by another one (exec); the snapshots before that are gone."}});
                          },
                      .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); },
+                     .before_file_call = [this](tracee::Tracee& tracee) { engine_->note_file_call(tracee); },
                      .hold_at_exit = [this] { return hold_at_exit_ && engine_->has_snapshots(); },
                      .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); }});
   family_->follow(*control_);
@@ -216,7 +218,10 @@ std::vector<ThreadInfo> Supervisor::threads() {
 
 void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   stopped_process();
-  control_->breakpoints().set_hidden(engine_->exit_sites(hold_at_exit_));
+  auto sites = engine_->exit_sites(hold_at_exit_);
+  const auto file_sites = engine_->file_sites();
+  sites.insert(sites.end(), file_sites.begin(), file_sites.end());
+  control_->breakpoints().set_hidden(std::move(sites));
   tree_->note_resume();
   control_->resume(actions);
 }

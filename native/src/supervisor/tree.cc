@@ -87,7 +87,8 @@ Member Tree::capture_member(const std::shared_ptr<Relative>& relative, const sna
         relative->process(), tracker_,
         snapshot::Engine::Hooks{.task_born = [this](pid_t tid) { family_.ignore_task(tid); },
                                 .log = log_,
-                                .lost = [this, pid](std::vector<SnapshotId>, std::string why) { log_(name_of(pid) + ": " + why); }},
+                                .lost = [this, pid](std::vector<SnapshotId>, std::string why) { log_(name_of(pid) + ": " + why); },
+                                .files = root_.files()},
         false);
     relative->space = tracee::read_program_space(relative->process());
   }

@@ -87,6 +87,7 @@ class Tracee {
   int pass_signal = 0;  // sent by us: its stop is not told
   int owed_signal = 0;  // to be delivered by the next resume that lets the thread run
   std::optional<arch::GeneralRegisters> moved_exit;  // before its exit was moved away, past a hidden breakpoint
+  uint64_t detour = 0;  // the site of the call that it makes from a stub, past a hidden breakpoint
   uint64_t told_exit = 0;  // the debugger knows that it ends the program from here: the next resume lets it
   bool is_new = false;
   bool in_vfork = false;

@@ -1,0 +1,129 @@
+#include "resources/file_calls.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+
+#include "util/unique_fd.h"
+
+namespace rollpoint::resources {
+
+namespace {
+
+constexpr std::array<uint32_t, 20> kNumbers{SYS_open,    SYS_creat,   SYS_openat, SYS_openat2,  SYS_truncate, SYS_rename,    SYS_renameat,
+                                            SYS_renameat2, SYS_unlink, SYS_unlinkat, SYS_rmdir, SYS_mkdir,    SYS_mkdirat,   SYS_link,
+                                            SYS_linkat,  SYS_symlink, SYS_symlinkat, SYS_mknod, SYS_mknodat,  SYS_chmod};
+
+std::string read_string(tracee::Process& process, uint64_t address) {
+  std::string result;
+  char buffer[256];
+  // Not beyond the page: the next one need not be there.
+  while (result.size() < PATH_MAX) {
+    const size_t size = std::min<size_t>(sizeof buffer, 4096 - address % 4096);
+    const size_t got = process.memory().read(address, buffer, size);
+    if (!got) return {};
+    const auto end = std::string_view(buffer, got).find('\0');
+    if (end != std::string_view::npos) return result.append(buffer, end);
+    result.append(buffer, got);
+    address += got;
+  }
+  return {};
+}
+
+std::string real_path(int fd) {
+  char path[PATH_MAX];
+  const ssize_t length = readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path, sizeof path);
+  return length > 0 && path[0] == '/' ? std::string(path, static_cast<size_t>(length)) : std::string();
+}
+
+// The name as seen from us, without symbolic links but perhaps the last; empty where its folder does not exist.
+std::string canonical(const std::string& seen, bool follow, int depth = 0) {
+  if (depth > 40) return {};
+  std::string text = seen;
+  while (text.size() > 1 && text.back() == '/') text.pop_back();
+  const auto slash = text.rfind('/');
+  const std::string name = text.substr(slash + 1);
+  if (name.empty() || name == "." || name == "..") return {};
+  const std::string folder = text.substr(0, slash + 1);
+  util::UniqueFd parent(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!parent) return {};
+  std::string real = real_path(parent.get());
+  if (real.empty()) return {};
+  if (real.back() != '/') real += '/';
+  if (follow) {
+    char link[PATH_MAX];
+    const ssize_t length = readlinkat(parent.get(), name.c_str(), link, sizeof link);
+    if (length > 0) {
+      const std::string target(link, static_cast<size_t>(length));
+      return canonical(target[0] == '/' ? target : real + target, true, depth + 1);
+    }
+  }
+  return real + name;
+}
+
+std::string place(tracee::Process& process, pid_t tid, int directory, uint64_t address, bool follow) {
+  const std::string path = read_string(process, address);
+  if (path.empty()) return {};
+  const std::string base = "/proc/" + std::to_string(tid);
+  struct stat theirs {}, ours {};
+  if (path[0] == '/') {
+    const bool same_root = stat((base + "/root").c_str(), &theirs) == 0 && stat("/", &ours) == 0 && theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+    return canonical(same_root ? path : base + "/root" + path, follow);
+  }
+  return canonical((directory == AT_FDCWD ? base + "/cwd/" : base + "/fd/" + std::to_string(directory) + "/") + path, follow);
+}
+
+}  // namespace
+
+std::span<const uint32_t> file_call_numbers() { return kNumbers; }
+
+FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee) {
+  FileCall call;
+  const auto r = tracee.registers();
+  auto add = [&](uint64_t directory, uint64_t address, bool follow, bool content, bool loses_name) {
+    if (auto path = place(process, tracee.tid(), static_cast<int>(directory), address, follow); !path.empty())
+      call.places.push_back({std::move(path), content, loses_name});
+  };
+  auto add_open = [&](uint64_t directory, uint64_t address, uint64_t flags) {
+    if ((flags & O_PATH) || (flags & O_TMPFILE) == O_TMPFILE) return;
+    if ((flags & O_ACCMODE) == O_RDONLY && !(flags & (O_CREAT | O_TRUNC))) return;
+    add(directory, address, !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL), true, false);
+  };
+  const auto here = static_cast<uint64_t>(AT_FDCWD);
+  switch (r.rax) {
+    case SYS_open: add_open(here, r.rdi, r.rsi); break;
+    case SYS_creat: add(here, r.rdi, true, true, false); break;
+    case SYS_openat: add_open(r.rdi, r.rsi, r.rdx); break;
+    case SYS_openat2: {
+      uint64_t flags = 0;  // first member of struct open_how (openat2(2))
+      if (process.memory().read(r.rdx, &flags, sizeof flags) == sizeof flags) add_open(r.rdi, r.rsi, flags);
+      break;
+    }
+    case SYS_truncate: add(here, r.rdi, true, true, false); break;
+    case SYS_chmod: add(here, r.rdi, true, true, false); break;
+    case SYS_rename:
+      add(here, r.rdi, false, false, false);
+      add(here, r.rsi, false, true, true);
+      break;
+    case SYS_renameat:
+    case SYS_renameat2:
+      add(r.rdi, r.rsi, false, false, false);
+      add(r.rdx, r.r10, false, true, true);
+      break;
+    case SYS_unlink: add(here, r.rdi, false, true, true); break;
+    case SYS_unlinkat: add(r.rdi, r.rsi, false, true, true); break;
+    case SYS_rmdir: case SYS_mkdir: case SYS_mknod: add(here, r.rdi, false, false, false); break;
+    case SYS_mkdirat: case SYS_mknodat: add(r.rdi, r.rsi, false, false, false); break;
+    case SYS_link: case SYS_symlink: add(here, r.rsi, false, false, false); break;
+    case SYS_linkat: add(r.rdx, r.r10, false, false, false); break;
+    case SYS_symlinkat: add(r.rsi, r.rdx, false, false, false); break;
+    default: break;
+  }
+  return call;
+}
+
+}  // namespace rollpoint::resources

@@ -1,0 +1,220 @@
+// Puts names and contents of files back: see files.h. What somebody else has changed is left alone.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "resources/files.h"
+#include "util/error.h"
+
+namespace rollpoint::resources {
+
+using util::UniqueFd;
+using Kind = NameState::Kind;
+
+namespace {
+
+std::string pinned(const KnownFile& file) { return "/proc/self/fd/" + std::to_string(file.pin.get()); }
+
+std::string aside(const std::string& path) { return path + ".rollpoint-new"; }
+
+bool same_time(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
+
+// For writing, also where its mode forbids that for now.
+UniqueFd open_for_writing(const KnownFile& file) {
+  UniqueFd fd(open(pinned(file).c_str(), O_RDWR | O_CLOEXEC));
+  if (fd || errno != EACCES) return fd;
+  struct stat info {};
+  if (fstat(file.pin.get(), &info) < 0 || chmod(pinned(file).c_str(), (info.st_mode & 07777) | 0600) < 0) return fd;
+  fd.reset(open(pinned(file).c_str(), O_RDWR | O_CLOEXEC));
+  return fd;
+}
+
+// Mode, owner and times; what the rights do not allow stays.
+void restore_attributes(const KnownFile& file, const struct stat& wanted) {
+  struct stat now {};
+  if (fstat(file.pin.get(), &now) < 0) return;
+  const std::string path = pinned(file);
+  if (now.st_uid != wanted.st_uid || now.st_gid != wanted.st_gid) (void)!chown(path.c_str(), wanted.st_uid, wanted.st_gid);
+  if ((now.st_mode & 07777) != (wanted.st_mode & 07777)) chmod(path.c_str(), wanted.st_mode & 07777);
+  if (same_time(now.st_mtim, wanted.st_mtim)) return;
+  const timespec times[2] = {wanted.st_atim, wanted.st_mtim};
+  utimensat(AT_FDCWD, path.c_str(), times, 0);
+}
+
+}  // namespace
+
+// Null: the snapshot does not say, and nothing was known before it.
+const FilesState::Name* FileJournal::find(const FilesState& wanted, const std::string& path) const {
+  auto it = wanted.names.find(path);
+  return it == wanted.names.end() ? nullptr : &it->second;
+}
+
+std::map<FileId, FilesState::Content> FileJournal::contents(const FilesState& wanted) const {
+  auto result = wanted.files;
+  for (auto& [id, base] : files_)
+    if (base.version) result.emplace(id, FilesState::Content{base.file, base.version, base.generation});
+  return result;
+}
+
+bool FileJournal::will_exist(const FilesState& wanted, const std::string& path) const {
+  if (!wanted.rewind) return false;
+  if (auto* name = find(wanted, path)) return name->state.kind == Kind::kFile;
+  auto it = names_.find(path);
+  return it != names_.end() && it->second.base.kind == Kind::kFile;
+}
+
+util::Warnings FileJournal::restore(const FilesState& wanted) {
+  util::Warnings left;
+  if (!wanted.rewind) return left;
+  refresh();
+  restore_names(wanted, left);
+  for (auto& [id, content] : contents(wanted)) {
+    auto& file = *content.file;
+    if (content.generation != file.generation) {
+      left.push_back({"fileContent", file.path + " was changed by somebody else since the snapshot; it is left as it is."});
+      continue;
+    }
+    restore_content(file, content.version, &left);
+  }
+  for (auto& [path, name] : names_) {
+    name.latest = read_name(path, false);
+    name.noted = name.latest.file && !name.latest.file->writers.empty();
+  }
+  // Names given and taken have changed their times.
+  for (auto& [id, known] : files_)
+    if (fstat(known.file->pin.get(), &known.file->seen) == 0) known.file->seen_at = 0;
+  ran_ = false;
+  return left;
+}
+
+void FileJournal::restore_content(KnownFile& file, const std::shared_ptr<FileVersion>& wanted, util::Warnings* left) {
+  const bool changed = wanted != file.latest || file.mapped;
+  if (!changed) return;
+  if (!wanted->blocks) {
+    // Never opened for writing while it was like this, or not kept: whoever has written since could not be undone.
+    if (file.latest->info.st_size == wanted->info.st_size && same_time(file.latest->info.st_mtim, wanted->info.st_mtim)) {
+      restore_attributes(file, wanted->info);
+    } else if (left) {
+      const auto why = wanted->why_not.empty() ? "they were not known before it was opened for writing." : wanted->why_not;
+      left->push_back({"fileContent", "The contents of " + file.path + " do not come back: " + why});
+      return;
+    }
+  } else {
+    try {
+      const auto fd = open_for_writing(file);
+      if (!fd) throw util::SysError("open", errno);
+      const auto* known = !file.mapped && file.latest->blocks ? &*file.latest->blocks : nullptr;
+      write_blocks(pool_, fd.get(), *wanted->blocks, wanted->info.st_size, known);
+    } catch (const util::SysError& error) {
+      if (left) left->push_back({"fileContent", "The contents of " + file.path + " could not be put back (" + error.what() + ")."});
+      return;
+    }
+    restore_attributes(file, wanted->info);
+  }
+  file.latest = wanted;
+  if (fstat(file.pin.get(), &file.seen) == 0) file.seen_at = 0;  // whatever comes next is looked at anew
+}
+
+void FileJournal::finish(const FilesState& wanted) {
+  if (!wanted.rewind) return;
+  for (auto& [id, content] : contents(wanted)) {
+    auto& file = *content.file;
+    if (file.mapped && content.generation == file.generation) restore_content(file, content.version, nullptr);
+  }
+}
+
+void FileJournal::restore_directories(const std::map<std::string, NameState>& wanted, util::Warnings& left) {
+  for (auto& [path, state] : wanted) {  // outer ones first, by the order of their names
+    if (state.kind != Kind::kDirectory) continue;
+    auto moved = std::find_if(names_.begin(), names_.end(), [&](auto& entry) { return entry.second.latest.kind == Kind::kDirectory && entry.second.latest.id == state.id; });
+    if (moved != names_.end() && moved->first != path && rename(moved->first.c_str(), path.c_str()) == 0) {
+      for (auto& [other, name] : names_) name.latest = read_name(other, false);
+    } else if (mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) {
+      left.push_back({"fileName", "The folder " + path + " could not be made again (" + util::errno_name(errno) + ")."});
+    } else {
+      chmod(path.c_str(), state.mode);
+      // A folder made anew has another inode; every snapshot means this one from now on.
+      names_[path].latest = read_name(path, false);
+    }
+  }
+}
+
+// A file or link under its name again, in place of what stands there.
+bool FileJournal::restore_name(const std::string& path, const NameState& wanted, util::Warnings& left) {
+  const std::string temporary = aside(path);
+  unlink(temporary.c_str());
+  if (wanted.kind == Kind::kLink) return symlink(wanted.link.c_str(), temporary.c_str()) == 0 && rename(temporary.c_str(), path.c_str()) == 0;
+  if (!wanted.file) return false;
+  auto& file = *wanted.file;
+  if (link_pinned(file.pin, AT_FDCWD, temporary.c_str()) || keeper_.give(file.id, temporary)) {
+    if (rename(temporary.c_str(), path.c_str()) < 0) {
+      unlink(temporary.c_str());
+      return false;
+    }
+    keeper_.drop(file.id);
+    return true;
+  }
+  if (!file.latest->blocks) return false;
+  // Nothing leads to it any more: another file with the same content takes its place, for all snapshots.
+  UniqueFd fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return false;
+  write_blocks(pool_, fd.get(), *file.latest->blocks, file.latest->info.st_size, nullptr);
+  if (rename(temporary.c_str(), path.c_str()) < 0) return false;
+  left.push_back({"fileName", path + " was made anew with its contents; who had it open still has the former one."});
+  return true;
+}
+
+void FileJournal::restore_names(const FilesState& wanted, util::Warnings& left) {
+  std::map<std::string, NameState> to_do;
+  for (auto& [path, name] : names_) {
+    const auto* found = find(wanted, path);
+    const auto& state = found ? found->state : name.base;
+    if (state == name.latest || (state.kind == Kind::kDirectory && name.latest.kind == Kind::kDirectory)) continue;
+    if (name.generation != (found ? found->generation : 0)) {
+      left.push_back({"fileName", path + " was made, removed or replaced by somebody else since the snapshot; it is left as it is."});
+      continue;
+    }
+    to_do.emplace(path, state);
+  }
+  restore_directories(to_do, left);
+  // What is displaced may be wanted by another snapshot.
+  for (auto& [path, state] : to_do)
+    if (auto& now = names_.at(path).latest; now.file) keep_alive(*now.file);
+  for (auto& [path, state] : to_do)
+    if ((state.kind == Kind::kFile || state.kind == Kind::kLink) && !restore_name(path, state, left))
+      left.push_back({"fileName", path + " could not be put back (" + util::errno_name(errno) + ")."});
+  for (auto it = to_do.rbegin(); it != to_do.rend(); ++it) {  // inner ones first
+    if (it->second.kind != Kind::kAbsent) continue;
+    const auto now = names_.at(it->first).latest.kind;
+    const int failed = now == Kind::kDirectory ? rmdir(it->first.c_str()) : unlink(it->first.c_str());
+    if (failed && errno != ENOENT) left.push_back({"fileName", it->first + " could not be removed (" + util::errno_name(errno) + ")."});
+  }
+}
+
+std::vector<std::string> FileJournal::compare(const FilesState& wanted) {
+  std::vector<std::string> result;
+  if (!wanted.rewind) return result;
+  for (auto& [id, content] : wanted.files) {
+    auto& file = *content.file;
+    if (!content.version->blocks || content.generation != file.generation) continue;
+    struct stat now {};
+    UniqueFd fd(open(pinned(file).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd || fstat(fd.get(), &now) < 0) continue;
+    const auto& info = content.version->info;
+    if (now.st_size != info.st_size || !equals_blocks(pool_, fd.get(), *content.version->blocks, info.st_size)) result.push_back("The contents of " + file.path + " differ.");
+    if ((now.st_mode & 07777) != (info.st_mode & 07777)) result.push_back("The mode of " + file.path + " differs.");
+    if (!same_time(now.st_mtim, info.st_mtim)) result.push_back("The time of " + file.path + " differs.");
+  }
+  for (auto& [path, name] : wanted.names) {
+    auto it = names_.find(path);
+    if (it == names_.end() || it->second.generation != name.generation) continue;
+    const auto state = read_name(path, false);
+    if (!(state == name.state) && !(state.kind == Kind::kDirectory && name.state.kind == Kind::kDirectory)) result.push_back("The name " + path + " stands for something else.");
+  }
+  return result;
+}
+
+}  // namespace rollpoint::resources

@@ -1,0 +1,296 @@
+#include "resources/files.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "util/error.h"
+
+namespace rollpoint::resources {
+
+using util::UniqueFd;
+
+namespace {
+
+FileId id_of(const struct stat& info) { return {info.st_dev, info.st_ino}; }
+
+int64_t nanoseconds(const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
+
+int64_t now() {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  return nanoseconds(time);
+}
+
+// A name more or less, or another mode, changes the time of change alone.
+bool same_content_look(const struct stat& a, const struct stat& b) { return a.st_size == b.st_size && nanoseconds(a.st_mtim) == nanoseconds(b.st_mtim); }
+
+// Stamps are those of the last clock tick before Linux 6.13: a second change within it leaves no trace.
+bool too_fresh(const struct stat& seen, int64_t seen_at) { return seen_at - nanoseconds(seen.st_mtim) < 20'000'000; }
+
+// Files whose reads and writes are the kernel's answers, not contents.
+bool keeps_contents(int fd) {
+  struct statfs info {};
+  if (fstatfs(fd, &info) < 0) return false;
+  switch (static_cast<unsigned long>(info.f_type)) {
+    case PROC_SUPER_MAGIC: case SYSFS_MAGIC: case DEBUGFS_MAGIC: case TRACEFS_MAGIC: case CGROUP_SUPER_MAGIC: case CGROUP2_SUPER_MAGIC:
+    case SECURITYFS_MAGIC: case HUGETLBFS_MAGIC: case BPF_FS_MAGIC:
+      return false;
+    default: return true;
+  }
+}
+
+bool is_our_stdio(const struct stat& info) {
+  for (int fd = 0; fd <= 2; ++fd) {
+    struct stat ours {};
+    if (fstat(fd, &ours) == 0 && S_ISREG(ours.st_mode) && id_of(ours) == id_of(info)) return true;
+  }
+  return false;
+}
+
+std::string pinned(const KnownFile& file) { return "/proc/self/fd/" + std::to_string(file.pin.get()); }
+
+bool has_name(const std::string& target) { return target.starts_with('/') && !target.ends_with(" (deleted)"); }
+
+std::string size_text(uint64_t bytes) {
+  if (bytes < 1024) return std::to_string(bytes) + " bytes";
+  const uint64_t mib = bytes >> 20;
+  return mib ? std::to_string(mib) + " MiB" : std::to_string(bytes >> 10) + " KiB";
+}
+
+}  // namespace
+
+// Null: nothing that can be kept.
+std::shared_ptr<KnownFile> FileJournal::know(int directory, const char* path, int flags, const struct stat& info, bool with_content) {
+  std::shared_ptr<KnownFile> file;
+  if (auto it = files_.find(id_of(info)); it != files_.end()) {
+    file = it->second.file;
+  } else {
+    file = std::make_shared<KnownFile>();
+    file->id = id_of(info);
+    file->pin.reset(openat(directory, path, O_PATH | O_CLOEXEC | flags));
+    struct stat again {};
+    if (!file->pin || fstat(file->pin.get(), &again) < 0 || id_of(again) != file->id) return nullptr;
+    if (!keeps_contents(file->pin.get()) || is_our_stdio(info)) return nullptr;
+    file->path = path;
+    file->latest = std::make_shared<FileVersion>();
+    file->latest->info = file->seen = again;
+    file->seen_at = now();
+    files_[file->id].file = file;
+  }
+  if (with_content) fill(*file);
+  return file;
+}
+
+// Reads what `latest` lacks yet; the file is as it was when last looked at.
+void FileJournal::fill(KnownFile& file) {
+  auto& version = *file.latest;
+  if (version.blocks || !version.why_not.empty()) return;
+  const uint64_t bytes = std::min(static_cast<uint64_t>(file.seen.st_blocks) * 512, static_cast<uint64_t>(file.seen.st_size));
+  if (store_.bytes() + bytes > limit) {
+    version.why_not = "they are " + size_text(bytes) + ", more than what is left of the " + size_text(limit) + " that are kept of files.";
+    return;
+  }
+  UniqueFd fd(open(pinned(file).c_str(), O_RDONLY | O_CLOEXEC | O_NOATIME));
+  if (!fd) fd.reset(open(pinned(file).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    version.why_not = "the file cannot be read (" + util::errno_name(errno) + ").";
+    return;
+  }
+  try {
+    version.blocks = read_blocks(pool_, fd.get(), file.seen.st_size, nullptr);
+  } catch (const util::SysError& error) {
+    version.why_not = std::string("the file cannot be read (") + error.what() + ").";
+  }
+}
+
+// Brings `latest` up to date, and finds out whose change it was.
+void FileJournal::look(KnownFile& file) {
+  struct stat info {};
+  if (fstat(file.pin.get(), &info) < 0) return;
+  const bool mine = ran_ && (!file.writers.empty() || file.noted);
+  const bool same = same_content_look(info, file.seen) && (!mine || nanoseconds(info.st_ctim) == nanoseconds(file.seen.st_ctim));
+  if (same && !(mine && file.latest->blocks && (file.mapped || too_fresh(file.seen, file.seen_at)))) {
+    if (info.st_mode != file.seen.st_mode || info.st_uid != file.seen.st_uid || info.st_gid != file.seen.st_gid) {
+      file.latest = std::make_shared<FileVersion>(*file.latest);
+      file.latest->info = info;
+    }
+    file.seen = info;
+    file.seen_at = now();
+    return;
+  }
+  auto before = file.latest;
+  file.latest = std::make_shared<FileVersion>();
+  file.latest->info = file.seen = info;
+  file.seen_at = now();
+  if (!mine) {
+    ++file.generation;
+    return;
+  }
+  if (!before->blocks) {
+    file.latest->why_not = before->why_not;
+    if (before->why_not.empty()) fill(file);
+    return;
+  }
+  try {
+    UniqueFd fd(open(pinned(file).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) throw util::SysError("open", errno);
+    const uint64_t bytes = static_cast<uint64_t>(info.st_blocks) * 512, former = static_cast<uint64_t>(before->info.st_blocks) * 512;
+    if (store_.bytes() + (bytes > former ? bytes - former : 0) > limit)
+      file.latest->why_not = "there is no room left in the " + size_text(limit) + " that are kept of files.";
+    else
+      file.latest->blocks = read_blocks(pool_, fd.get(), info.st_size, &*before->blocks);
+  } catch (const util::SysError& error) {
+    file.latest->why_not = std::string("the file cannot be read (") + error.what() + ").";
+  }
+}
+
+NameState FileJournal::read_name(const std::string& path, bool with_content) {
+  NameState state;
+  struct stat info {};
+  if (lstat(path.c_str(), &info) < 0) return state;
+  state.id = id_of(info);
+  if (S_ISREG(info.st_mode)) {
+    state.kind = NameState::Kind::kFile;
+    state.file = know(AT_FDCWD, path.c_str(), O_NOFOLLOW, info, with_content);
+    if (state.file) state.file->path = path;
+  } else if (S_ISDIR(info.st_mode)) {
+    state.kind = NameState::Kind::kDirectory;
+    state.mode = info.st_mode & 07777;
+  } else if (S_ISLNK(info.st_mode)) {
+    state.kind = NameState::Kind::kLink;
+    state.id = {};
+    char target[4096];
+    if (const ssize_t length = readlink(path.c_str(), target, sizeof target); length > 0) state.link.assign(target, static_cast<size_t>(length));
+  } else {
+    state.kind = NameState::Kind::kOther;
+  }
+  return state;
+}
+
+FileJournal::Watched& FileJournal::watch(const std::string& path, bool with_content) {
+  auto [it, is_new] = names_.try_emplace(path);
+  if (is_new) {
+    it->second.base = it->second.latest = read_name(path, with_content);
+    if (auto& file = it->second.base.file) {
+      auto& base = files_[file->id];
+      if (!base.version) base = {file, file->latest, file->generation};
+    }
+  }
+  return it->second;
+}
+
+void FileJournal::look(const std::string& path, Watched& name) {
+  auto state = read_name(path, false);
+  if (state == name.latest) return;
+  if (!(ran_ && name.noted)) ++name.generation;
+  name.latest = std::move(state);
+}
+
+void FileJournal::refresh() {
+  for (auto& [path, name] : names_) look(path, name);
+  for (auto& [id, base] : files_) look(*base.file);
+}
+
+// Its last name is about to go.
+void FileJournal::keep_alive(KnownFile& file) {
+  struct stat info {};
+  if (fstat(file.pin.get(), &info) < 0 || info.st_nlink != 1) return;
+  if (!keeper_.keep(file.pin, file.id)) fill(file);
+  if (fstat(file.pin.get(), &info) == 0) file.seen = info;
+}
+
+void FileJournal::note(const FileCall& call) {
+  for (auto& place : call.places) {
+    const bool known = names_.contains(place.path);
+    auto& name = watch(place.path, place.content && !place.loses_name);
+    if (known && !name.noted) look(place.path, name);
+    const auto now = known ? read_name(place.path, false) : name.latest;
+    name.noted = true;
+    if (!now.file) continue;
+    if (known && now.file->writers.empty() && !now.file->noted) look(*now.file);
+    if (place.loses_name) {
+      keep_alive(*now.file);
+    } else if (place.content) {
+      if (now.file->writers.empty() && !now.file->noted) fill(*now.file);
+      now.file->noted = true;
+    }
+  }
+}
+
+FilesState FileJournal::capture(tracee::Process& process, const DescriptorTable& descriptors, const std::vector<memory::Vma>& maps, util::Warnings& warnings) {
+  FilesState state;
+  state.rewind = true;
+  std::map<FileId, std::string> open_now;
+  const std::string base = "/proc/" + std::to_string(process.pid()) + "/fd/";
+  for (auto& [number, descriptor] : descriptors) {
+    if (descriptor.kind != DescriptorKind::kFile || !descriptor.writable() || descriptor.target.starts_with("/memfd:")) continue;
+    struct stat info {};
+    const std::string path = base + std::to_string(number);
+    if (descriptor.shares_with != number || stat(path.c_str(), &info) < 0) continue;
+    if (auto file = know(AT_FDCWD, path.c_str(), 0, info, false)) {
+      if (file->path.starts_with("/proc/")) file->path = descriptor.target;
+      open_now.emplace(file->id, descriptor.target);
+    }
+  }
+  std::set<FileId> mapped;
+  for (auto& vma : maps) {
+    struct stat info {};
+    if (!vma.shared || !vma.writable() || !vma.is_file() || vma.is_shared_anonymous() || vma.is_memfd() || vma.deleted()) continue;
+    if (stat(vma.file_path().c_str(), &info) < 0 || info.st_ino != vma.inode || !S_ISREG(info.st_mode)) continue;
+    if (auto file = know(AT_FDCWD, vma.file_path().c_str(), 0, info, false)) {
+      mapped.insert(file->id);
+      open_now.emplace(file->id, vma.file_path());
+    }
+  }
+  for (auto& [id, target] : open_now) {
+    auto& file = *files_[id].file;
+    file.writers.insert(process.pid());
+    if (mapped.contains(id)) file.mapped = true;
+    if (has_name(target)) watch(target, false).noted = true;
+  }
+  refresh();
+  for (auto& [id, known] : files_) {
+    auto& file = *known.file;
+    if (!open_now.contains(id)) file.writers.erase(process.pid());
+    file.mapped = mapped.contains(id);
+    file.noted = false;
+    if (!file.writers.empty()) fill(file);
+    state.files.emplace(id, FilesState::Content{known.file, file.latest, file.generation});
+    if (!file.writers.empty() && !file.latest->why_not.empty()) warnings.push_back({"fileContent", "The contents of " + file.path + " do not come back: " + file.latest->why_not});
+  }
+  // Made and gone again since the last snapshot.
+  std::erase_if(names_, [](auto& entry) {
+    auto& name = entry.second;
+    return !name.captured && name.base.kind == NameState::Kind::kAbsent && name.latest.kind == NameState::Kind::kAbsent;
+  });
+  for (auto& [path, name] : names_) {
+    name.captured = true;
+    name.noted = name.latest.file && open_now.contains(name.latest.id);
+    state.names.emplace(path, FilesState::Name{name.latest, name.generation});
+  }
+  ran_ = false;
+  return state;
+}
+
+// What somebody has changed while the debuggee stood still was not its doing, whatever it has open.
+void FileJournal::note_resume() {
+  if (ran_) return;
+  for (auto& [id, known] : files_)
+    if (!known.file->writers.empty()) look(*known.file);
+  ran_ = true;
+}
+
+void FileJournal::forget() {
+  for (auto& [id, known] : files_) keeper_.drop(id);
+  names_.clear();
+  files_.clear();
+  ran_ = true;
+}
+
+}  // namespace rollpoint::resources

@@ -1,0 +1,118 @@
+// Contents and names of the regular files that the debuggee changes: what they were at each snapshot, putting that back,
+// and telling its changes from those of others. One journal for all processes of a session.
+// Knows descriptors and mappings as data; not who stops the debuggee.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "memory/maps.h"
+#include "resources/descriptors.h"
+#include "resources/file_calls.h"
+#include "resources/file_content.h"
+#include "resources/file_keeper.h"
+#include "util/warning.h"
+
+namespace rollpoint::resources {
+
+/// A file that the debuggee may have changed since the session began, whatever it is called now.
+struct KnownFile {
+  FileId id;
+  util::UniqueFd pin;  // O_PATH: the number of the inode is not used again
+  std::string path;    // where it was last seen, for messages
+  /// As it is now, as far as was looked; `seen` is what stat(2) said then, `seen_at` when that was (ns).
+  std::shared_ptr<FileVersion> latest;
+  struct stat seen {};
+  int64_t seen_at = 0;
+  /// Grows when somebody else has changed it: what was kept before is no longer put back.
+  unsigned generation = 0;
+  std::set<pid_t> writers;  // processes that had it open for writing when last looked
+  bool mapped = false;      // shared and writable: a store need not change its times
+  bool noted = false;       // opened for writing, truncated since it was last looked at
+};
+
+struct NameState {
+  enum class Kind { kAbsent, kFile, kDirectory, kLink, kOther } kind = Kind::kAbsent;
+  FileId id;                        // of a file or directory
+  std::shared_ptr<KnownFile> file;  // null where it cannot be kept
+  mode_t mode = 0;                  // of a directory
+  std::string link;
+  bool operator==(const NameState& other) const { return kind == other.kind && id == other.id && link == other.link; }
+};
+
+/// What one snapshot holds of files.
+struct FilesState {
+  bool rewind = false;
+  struct Content {
+    std::shared_ptr<KnownFile> file;
+    std::shared_ptr<FileVersion> version;
+    unsigned generation;
+  };
+  struct Name {
+    NameState state;
+    unsigned generation;
+  };
+  std::map<FileId, Content> files;
+  std::map<std::string, Name> names;
+};
+
+class FileJournal {
+ public:
+  /// Bytes of contents kept at most, all snapshots together.
+  uint64_t limit = uint64_t{512} << 20;
+
+  FilesState capture(tracee::Process& process, const DescriptorTable& descriptors, const std::vector<memory::Vma>& maps, util::Warnings& warnings);
+  /// Names, then contents; before the layout, which maps files by name.
+  util::Warnings restore(const FilesState& wanted);
+  /// After memory has been written: through shared mappings that changed files, and their times.
+  void finish(const FilesState& wanted);
+  std::vector<std::string> compare(const FilesState& wanted);
+  /// Whether `path` is there once `wanted` is restored.
+  bool will_exist(const FilesState& wanted, const std::string& path) const;
+
+  /// The debuggee stands before a call that changes files or names: keeps what was there.
+  void note(const FileCall& call);
+  void note_resume();
+  void forget();
+  uint64_t bytes() const { return store_.bytes(); }
+
+ private:
+  struct Watched {
+    NameState base, latest;
+    unsigned generation = 0;
+    bool noted = false;
+    bool captured = false;  // a snapshot names it
+  };
+  struct Base {
+    std::shared_ptr<KnownFile> file;
+    std::shared_ptr<FileVersion> version;  // null: it did not exist, or nobody saw it
+    unsigned generation = 0;
+  };
+  std::shared_ptr<KnownFile> know(int directory, const char* path, int flags, const struct stat& info, bool with_content);
+  void look(KnownFile& file);
+  void look(const std::string& path, Watched& name);
+  NameState read_name(const std::string& path, bool with_content);
+  Watched& watch(const std::string& path, bool with_content);
+  void fill(KnownFile& file);
+  void keep_alive(KnownFile& file);
+  void refresh();
+  const FilesState::Name* find(const FilesState& wanted, const std::string& path) const;
+
+  void restore_names(const FilesState& wanted, util::Warnings& left);
+  void restore_directories(const std::map<std::string, NameState>& wanted, util::Warnings& left);
+  bool restore_name(const std::string& path, const NameState& wanted, util::Warnings& left);
+  void restore_content(KnownFile& file, const std::shared_ptr<FileVersion>& wanted, util::Warnings* left);
+  std::map<FileId, FilesState::Content> contents(const FilesState& wanted) const;
+
+  memory::PageStore store_;
+  memory::PageTablePool pool_{store_};
+  FileKeeper keeper_;
+  std::map<std::string, Watched> names_;
+  std::map<FileId, Base> files_;
+  bool ran_ = true;  // the debuggee has run since all was looked at
+};
+
+}  // namespace rollpoint::resources

@@ -1,0 +1,61 @@
+// Calls that change files: the debuggee stops for a moment before each, so that what was there can be kept, and makes it
+// from a stub of ours, since a breakpoint stands on its own instruction.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "resources/file_calls.h"
+#include "supervisor/run_control.h"
+
+namespace rollpoint::supervisor {
+
+using tracee::Tracee;
+
+namespace {
+
+// In the scratch page, behind its loops: syscall; jmp *0(%rip); the address behind the call's own instruction.
+constexpr uint64_t kStubs = 2048, kStubBytes = 16, kStubCount = 128;
+using Stub = std::array<uint8_t, kStubBytes>;
+
+Stub stub_back_to(uint64_t address) {
+  Stub stub{0x0f, 0x05, 0xff, 0x25, 0, 0, 0, 0};
+  memcpy(&stub[8], &address, sizeof address);
+  return stub;
+}
+
+}  // namespace
+
+// True when the thread was dealt with here.
+bool RunControl::at_file_call(Tracee& tracee) {
+  auto r = tracee.registers();
+  const auto numbers = resources::file_call_numbers();
+  if (std::find(numbers.begin(), numbers.end(), r.rax) == numbers.end() || !process_.scratch) return false;
+  auto [it, is_new] = stubs_.try_emplace(r.rip, stubs_.size());
+  if (it->second >= kStubCount) return false;
+  callbacks_.before_file_call(tracee);
+  const uint64_t address = process_.scratch->code + kStubs + it->second * kStubBytes;
+  const Stub wanted = stub_back_to(r.rip + arch::kSyscallLength);
+  // After an exec or in a new process the page is another.
+  Stub now{};
+  if (process_.memory().read(address, now.data(), now.size()) != now.size() || now != wanted)
+    if (process_.memory().write(address, wanted.data(), wanted.size()) != wanted.size()) return false;
+  tracee.detour = r.rip;
+  r.rip = address;
+  tracee.set_registers(r);
+  go_on(tracee);
+  return true;
+}
+
+// A thread that stops in its stub stands where the program knows it: at the call, or behind it.
+void RunControl::leave_stub(Tracee& tracee) {
+  const uint64_t site = std::exchange(tracee.detour, 0);
+  if (!site || !process_.scratch) return;
+  auto r = tracee.registers();
+  const uint64_t stubs = process_.scratch->code + kStubs;
+  if (r.rip < stubs || r.rip >= stubs + kStubCount * kStubBytes) return;
+  r.rip = (r.rip - stubs) % kStubBytes == 0 ? site : site + arch::kSyscallLength;
+  tracee.set_registers(r);
+}
+
+}  // namespace rollpoint::supervisor

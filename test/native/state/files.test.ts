@@ -1,0 +1,63 @@
+// Contents and names of regular files.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { Rig } from '../../support/native';
+import { describeKind } from '../../support/stateKinds';
+
+describeKind({ kind: 'Files: contents, sizes, modes, times, names', program: 'files', expected: 'restored', warnings: /shared mapping of/ });
+
+describe('files that a rollback leaves as they are', () => {
+  let rig: Rig;
+  let folder: string;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'rollpoint-files-test-'));
+    rig = await Rig.launch('files', [], { cwd: folder });
+    await rig.breakAt('at_armed', 'at_changed');
+    await rig.continueToBreakpoint();
+  });
+  afterEach(async () => {
+    await rig.dispose();
+    rmSync(folder, { recursive: true });
+  });
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+  const told = (warnings: { message: string }[]) => warnings.map(({ message }) => message).join('\n');
+
+  it('leaves what somebody else has changed, and says so', async () => {
+    const { id } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.continueToBreakpoint();
+    await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    writeFileSync(join(folder, 'cut'), 'by the user\n');
+    writeFileSync(join(folder, 'log'), 'edited while the program stood still\n');
+    writeFileSync(join(folder, 'removed'), 'another one\n');
+    const { warnings } = await rig.core.rollback(id);
+    expect(read('cut')).to.equal('by the user\n');
+    expect(read('log')).to.equal('edited while the program stood still\n');
+    expect(read('removed')).to.equal('another one\n');
+    for (const name of ['cut', 'log', 'removed']) {
+      expect(told(warnings)).to.match(new RegExp(`/${name} was (changed|made).* by somebody else`));
+    }
+    expect(read('data')).to.equal('0123456789');
+    expect(read('renamed')).to.equal('renamed\n');
+  });
+
+  it('keeps contents where that is asked for', async () => {
+    const { id, warnings } = await rig.core.capture({ tid: rig.pid, files: 'keep' });
+    expect(told(warnings)).not.to.match(/contents/);
+    await rig.continueToBreakpoint();
+    await rig.core.rollback(id);
+    expect(read('log')).to.equal('one\ntwo\n');
+    expect(read('made')).to.have.length(4999);
+  });
+
+  it('says before it matters that a file is beyond the limit', async () => {
+    const { id, exact, warnings } = await rig.core.capture({ tid: rig.pid, files: 'rewind', fileLimit: 4096 });
+    expect(exact).to.equal(false);
+    expect(told(warnings)).to.match(/contents of .*\/shared do not come back: they are /);
+    await rig.continueToBreakpoint();
+    const { warnings: left } = await rig.core.rollback(id);
+    expect(told(left)).to.match(/contents of .*\/cut do not come back/);
+    expect(read('cut')).to.equal('cut\n');
+  });
+});
