@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <vector>
@@ -13,7 +14,7 @@ namespace rollpoint::resources {
 
 namespace {
 
-constexpr const char* kPrefix = "rollpoint-files-";
+constexpr const char* kPrefix = ".rollpoint-kept-";
 
 void remove_folder(int parent, const char* name, int fd) {
   if (DIR* entries = fdopendir(dup(fd))) {
@@ -24,7 +25,7 @@ void remove_folder(int parent, const char* name, int fd) {
   unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-// What a session left behind that was killed: its lock is gone with it.
+// What a session left behind that was killed: its lock is gone with it. One made just now may not have its lock yet.
 void sweep(const std::string& parent) {
   DIR* entries = opendir(parent.c_str());
   if (!entries) return;
@@ -32,7 +33,7 @@ void sweep(const std::string& parent) {
     if (std::string(entry->d_name).rfind(kPrefix, 0) != 0) continue;
     util::UniqueFd fd(openat(dirfd(entries), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat info {};
-    if (!fd || fstat(fd.get(), &info) < 0 || info.st_uid != geteuid() || flock(fd.get(), LOCK_EX | LOCK_NB) < 0) continue;
+    if (!fd || fstat(fd.get(), &info) < 0 || info.st_uid != geteuid() || time(nullptr) - info.st_mtime < 60 || flock(fd.get(), LOCK_EX | LOCK_NB) < 0) continue;
     remove_folder(dirfd(entries), entry->d_name, fd.get());
   }
   closedir(entries);
