@@ -172,7 +172,7 @@ void FileJournal::restore_names(const FilesState& wanted, util::Warnings& left) 
   for (auto& [path, name] : names_) {
     const auto* found = find(wanted, path);
     const auto& state = found ? found->state : name.base;
-    if (state == name.latest || (state.kind == Kind::kDirectory && name.latest.kind == Kind::kDirectory)) continue;
+    if (state == name.latest || state.kind == Kind::kOther || (state.kind == Kind::kDirectory && name.latest.kind == Kind::kDirectory)) continue;
     if (name.generation != (found ? found->generation : 0)) {
       left.push_back({"fileName", path + " was made, removed or replaced by somebody else since the snapshot; it is left as it is."});
       continue;
@@ -212,6 +212,7 @@ std::vector<std::string> FileJournal::compare(const FilesState& wanted) {
     auto it = names_.find(path);
     if (it == names_.end() || it->second.generation != name.generation) continue;
     const auto state = read_name(path, false);
+    if (state.kind == Kind::kOther || name.state.kind == Kind::kOther) continue;
     if (!(state == name.state) && !(state.kind == Kind::kDirectory && name.state.kind == Kind::kDirectory)) result.push_back("The name " + path + " stands for something else.");
   }
   return result;

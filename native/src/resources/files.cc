@@ -169,6 +169,7 @@ NameState FileJournal::read_name(const std::string& path, bool with_content) {
     if (const ssize_t length = readlink(path.c_str(), target, sizeof target); length > 0) state.link.assign(target, static_cast<size_t>(length));
   } else {
     state.kind = NameState::Kind::kOther;
+    state.id = {};
   }
   return state;
 }
@@ -188,7 +189,9 @@ FileJournal::Watched& FileJournal::watch(const std::string& path, bool with_cont
 void FileJournal::look(const std::string& path, Watched& name) {
   auto state = read_name(path, false);
   if (state == name.latest) return;
-  if (!(ran_ && name.noted)) ++name.generation;
+  // FIFOs and the like are put back by whoever knows what is in them.
+  const bool special = state.kind == NameState::Kind::kOther || name.latest.kind == NameState::Kind::kOther;
+  if (!(ran_ && name.noted) && !special) ++name.generation;
   name.latest = std::move(state);
 }
 
