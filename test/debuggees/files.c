@@ -59,6 +59,8 @@ void set_up(void) {
   put("replaced", "former\n");
   must("mkdir", mkdir("folder", 0700));
   put("folder/inside", "inside\n");
+  must("mkdir", mkdir("becomes a file", 0700));
+  put("becomes a folder", "a file\n");
   must("symlink", symlink("kept", "link"));
   must("fstat", fstat(data, &data_info));
 }
@@ -85,6 +87,8 @@ void check_original(void) {
   is_absent("made");
   is_absent("new folder");
   content_is("folder/inside", "inside\n");
+  check("rights of the folder", (must("stat", stat("becomes a file", &info)), (long)info.st_mode), S_IFDIR | 0700);
+  content_is("becomes a folder", "a file\n");
   content_is("link", "kept\n");
   must("fstat", fstat(log_file, &info));
   check("the log is its descriptor's file", inode("log"), (long)info.st_ino);
@@ -112,6 +116,11 @@ void change(void) {
   must("unlink", unlink("folder/inside"));
   must("rmdir", rmdir("folder"));
   must("unlink", unlink("link"));
+  must("rmdir", rmdir("becomes a file"));
+  put("becomes a file", "is one\n");
+  must("unlink", unlink("becomes a folder"));
+  must("mkdir", mkdir("becomes a folder", 0750));
+  put("becomes a folder/inside", "new\n");
 }
 
 void check_changed(void) {
@@ -133,6 +142,8 @@ void check_changed(void) {
   content_is("new folder/file", "new\n");
   is_absent("folder");
   is_absent("link");
+  content_is("becomes a file", "is one\n");
+  content_is("becomes a folder/inside", "new\n");
 }
 
 void change_otherwise(void) {
@@ -144,7 +155,8 @@ void change_otherwise(void) {
 }
 
 void clean_up(void) {
-  const char* names[] = {"log", "data", "shared", "kept", "cut", "moved", "replaced", "made", "new folder/file"};
+  const char* names[] = {"log", "data", "shared", "kept", "cut", "moved", "replaced", "made", "new folder/file", "becomes a file", "becomes a folder/inside"};
   for (size_t i = 0; i < sizeof names / sizeof *names; ++i) must(names[i], unlink(names[i]));
   must("rmdir", rmdir("new folder"));
+  must("rmdir", rmdir("becomes a folder"));
 }

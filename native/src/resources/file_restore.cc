@@ -129,15 +129,16 @@ void FileJournal::finish(const FilesState& wanted) {
 void FileJournal::restore_directories(const std::map<std::string, NameState>& wanted, util::Warnings& left) {
   for (auto& [path, state] : wanted) {  // outer ones first, by the order of their names
     if (state.kind != Kind::kDirectory) continue;
-    auto moved = std::find_if(names_.begin(), names_.end(), [&](auto& entry) { return entry.second.latest.kind == Kind::kDirectory && entry.second.latest.id == state.id; });
+    if (const auto now = names_.at(path).latest.kind; now == Kind::kFile || now == Kind::kLink) unlink(path.c_str());
+    auto moved = std::find_if(names_.begin(), names_.end(), [&](auto& entry) { return entry.second.latest.kind == Kind::kDirectory && entry.second.latest.folder == state.folder; });
     if (moved != names_.end() && moved->first != path && rename(moved->first.c_str(), path.c_str()) == 0) {
       for (auto& [other, name] : names_) name.latest = read_name(other, false);
     } else if (mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) {
       left.push_back({"fileName", "The folder " + path + " could not be made again (" + util::errno_name(errno) + ")."});
     } else {
       chmod(path.c_str(), state.mode);
-      // A folder made anew has another inode; every snapshot means this one from now on.
-      names_[path].latest = read_name(path, false);
+      if (state.folder && names_.at(path).latest.kind != Kind::kDirectory) renew(*state.folder, path);
+      names_.at(path).latest = read_name(path, false);
     }
   }
 }
@@ -179,19 +180,20 @@ void FileJournal::restore_names(const FilesState& wanted, util::Warnings& left) 
     }
     to_do.emplace(path, state);
   }
-  restore_directories(to_do, left);
   // What is displaced may be wanted by another snapshot.
   for (auto& [path, state] : to_do)
     if (auto& now = names_.at(path).latest; now.file) keep_alive(*now.file);
-  for (auto& [path, state] : to_do)
-    if ((state.kind == Kind::kFile || state.kind == Kind::kLink) && !restore_name(path, state, left))
-      left.push_back({"fileName", path + " could not be put back (" + util::errno_name(errno) + ")."});
+  restore_directories(to_do, left);
   for (auto it = to_do.rbegin(); it != to_do.rend(); ++it) {  // inner ones first
-    if (it->second.kind != Kind::kAbsent) continue;
-    const auto now = names_.at(it->first).latest.kind;
-    const int failed = now == Kind::kDirectory ? rmdir(it->first.c_str()) : unlink(it->first.c_str());
-    if (failed && errno != ENOENT) left.push_back({"fileName", it->first + " could not be removed (" + util::errno_name(errno) + ")."});
+    const auto& [path, state] = *it;
+    const auto now = names_.at(path).latest.kind;
+    if (state.kind != Kind::kAbsent && (state.kind == Kind::kDirectory || now != Kind::kDirectory)) continue;
+    const int failed = now == Kind::kDirectory ? rmdir(path.c_str()) : unlink(path.c_str());
+    if (failed && errno != ENOENT) left.push_back({"fileName", path + " could not be removed (" + util::errno_name(errno) + ")."});
   }
+  for (auto& [path, state] : to_do)
+    if ((state.kind == Kind::kFile || state.kind == Kind::kLink) && !(state == names_.at(path).latest) && !restore_name(path, state, left))
+      left.push_back({"fileName", path + " could not be put back (" + util::errno_name(errno) + ")."});
 }
 
 std::vector<std::string> FileJournal::compare(const FilesState& wanted) {

@@ -87,6 +87,29 @@ std::shared_ptr<KnownFile> FileJournal::know(int directory, const char* path, in
   return file;
 }
 
+std::shared_ptr<KnownFolder> FileJournal::know_folder(const std::string& path, const struct stat& info) {
+  auto& folder = folders_[id_of(info)];
+  if (!folder) {
+    folder = std::make_shared<KnownFolder>();
+    folder->id = id_of(info);
+    folder->pin.reset(open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  }
+  return folder;
+}
+
+// Made anew: what snapshots know as this folder is the one at `path` from now on.
+void FileJournal::renew(KnownFolder& folder, const std::string& path) {
+  struct stat info {};
+  UniqueFd pin(open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  auto it = folders_.find(folder.id);
+  if (!pin || fstat(pin.get(), &info) < 0 || it == folders_.end()) return;
+  auto same = it->second;
+  folders_.erase(it);
+  folder.id = id_of(info);
+  folder.pin = std::move(pin);
+  folders_[folder.id] = std::move(same);
+}
+
 // Reads what `latest` lacks yet; the file is as it was when last looked at.
 void FileJournal::fill(KnownFile& file) {
   auto& version = *file.latest;
@@ -161,6 +184,8 @@ NameState FileJournal::read_name(const std::string& path, bool with_content) {
     if (state.file) state.file->path = path;
   } else if (S_ISDIR(info.st_mode)) {
     state.kind = NameState::Kind::kDirectory;
+    state.id = {};
+    state.folder = know_folder(path, info);
     state.mode = info.st_mode & 07777;
   } else if (S_ISLNK(info.st_mode)) {
     state.kind = NameState::Kind::kLink;
@@ -293,6 +318,7 @@ void FileJournal::forget() {
   for (auto& [id, known] : files_) keeper_.drop(id);
   names_.clear();
   files_.clear();
+  folders_.clear();
   ran_ = true;
 }
 

@@ -34,13 +34,19 @@ struct KnownFile {
   bool noted = false;       // opened for writing, truncated since it was last looked at
 };
 
+struct KnownFolder {
+  FileId id;
+  util::UniqueFd pin;  // as above: the next folder that is made must not pass for this one
+};
+
 struct NameState {
   enum class Kind { kAbsent, kFile, kDirectory, kLink, kOther } kind = Kind::kAbsent;
-  FileId id;                        // of a file or directory
+  FileId id;                        // of a file
   std::shared_ptr<KnownFile> file;  // null where it cannot be kept
+  std::shared_ptr<KnownFolder> folder;
   mode_t mode = 0;                  // of a directory
   std::string link;
-  bool operator==(const NameState& other) const { return kind == other.kind && id == other.id && link == other.link; }
+  bool operator==(const NameState& other) const { return kind == other.kind && id == other.id && folder == other.folder && link == other.link; }
 };
 
 /// What one snapshot holds of files.
@@ -92,6 +98,8 @@ class FileJournal {
     unsigned generation = 0;
   };
   std::shared_ptr<KnownFile> know(int directory, const char* path, int flags, const struct stat& info, bool with_content);
+  std::shared_ptr<KnownFolder> know_folder(const std::string& path, const struct stat& info);
+  void renew(KnownFolder& folder, const std::string& path);
   void look(KnownFile& file);
   void look(const std::string& path, Watched& name);
   NameState read_name(const std::string& path, bool with_content);
@@ -112,6 +120,7 @@ class FileJournal {
   FileKeeper keeper_;
   std::map<std::string, Watched> names_;
   std::map<FileId, Base> files_;
+  std::map<FileId, std::shared_ptr<KnownFolder>> folders_;
   bool ran_ = true;  // the debuggee has run since all was looked at
 };
 
