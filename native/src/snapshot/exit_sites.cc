@@ -23,12 +23,15 @@ namespace {
 constexpr size_t kWindow = 48;
 constexpr size_t kFileWindow = 16;
 
+enum class Into { kAnyRegister, kAccumulator };
+
 // By walking from the load, so that neither is a part of some other instruction: a breakpoint there would change it.
-bool loads_number(std::span<const uint8_t> before, uint32_t number) {
+bool loads_number(std::span<const uint8_t> before, uint32_t number, Into into = Into::kAnyRegister) {
   for (size_t from = 0; from + 5 <= before.size(); ++from) {
     uint32_t value;
     memcpy(&value, &before[from + 1], sizeof value);
-    if ((before[from] & 0xf8) != 0xb8 || value != number) continue;  // mov $number, %r32: b8+r, imm32
+    const uint8_t load = into == Into::kAnyRegister ? before[from] & 0xf8 : before[from];
+    if (load != 0xb8 || value != number) continue;  // mov $number, %r32: b8+r, imm32
     size_t at = from;
     while (at < before.size()) {
       const size_t length = util::instruction_length(before.subspan(at));
@@ -76,7 +79,7 @@ ExitSites::Sites ExitSites::search(tracee::Process& process, const std::vector<c
       const bool thread = loads_number(before, SYS_exit), program = loads_number(before, SYS_exit_group);
       const auto close_by = before.last(std::min(before.size(), kFileWindow));
       const auto numbers = resources::file_call_numbers();
-      const bool file = std::any_of(numbers.begin(), numbers.end(), [&](uint32_t number) { return loads_number(close_by, number); });
+      const bool file = std::any_of(numbers.begin(), numbers.end(), [&](uint32_t number) { return loads_number(close_by, number, Into::kAccumulator); });
       if (!thread && !program && !file) continue;
       const uint64_t address = vma->start + static_cast<uint64_t>(hit - begin);
       std::array<uint8_t, arch::kSyscallLength> now{};

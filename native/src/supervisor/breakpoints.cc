@@ -50,9 +50,16 @@ void Breakpoints::remove(BreakpointKind kind, uint64_t address, uint64_t length)
   rebuild_control();
 }
 
+void Breakpoints::set_hidden(const std::vector<uint64_t>& addresses) {
+  hidden_.clear();
+  for (uint64_t address : addresses)
+    if (!useless_.contains(address)) hidden_.insert(address);
+}
+
 void Breakpoints::clear() {
   software_.clear();
   hidden_.clear();
+  useless_.clear();
   inserted_.clear();
   clear_debug_registers();
   armed_.clear();
@@ -123,7 +130,7 @@ void Breakpoints::insert(tracee::Process& process) {
   for (uint64_t address : software_)
     if (!inserted_.contains(address)) lower(process, address);
   for (uint64_t address : hidden_)
-    if (!inserted_.contains(address)) lower(process, address);
+    if (!inserted_.contains(address) && !useless_.contains(address)) lower(process, address);
 }
 
 void Breakpoints::withdraw(tracee::Process& process) {

@@ -25,8 +25,9 @@ class Breakpoints {
   void add(BreakpointKind kind, uint64_t address, uint64_t length);
   void remove(BreakpointKind kind, uint64_t address, uint64_t length);
   /// A breakpoint of our own at each address, never reported.
-  void set_hidden(std::vector<uint64_t> addresses) { hidden_ = {addresses.begin(), addresses.end()}; }
-  void drop_hidden(uint64_t address) { hidden_.erase(address); }
+  void set_hidden(const std::vector<uint64_t>& addresses);
+  /// It is of no use: not set again, though it may stand until the next stop.
+  void drop_hidden(uint64_t address) { useless_.insert(address); }
   /// All forgotten, nothing written: after an exec.
   void clear();
   /// Another process takes the debuggee's place: wanted ones stay wanted, none stands in memory or a thread.
@@ -58,7 +59,7 @@ class Breakpoints {
   };
   void rebuild_control();
 
-  std::set<uint64_t> software_, hidden_;
+  std::set<uint64_t> software_, hidden_, useless_;
   std::map<uint64_t, uint8_t> inserted_;  // address → original byte
   Slot slots_[4];
   uint64_t control_ = 0;

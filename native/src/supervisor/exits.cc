@@ -18,8 +18,10 @@ using tracee::Tracee;
 bool RunControl::at_exit_site(Tracee& tracee) {
   const auto& r = tracee.registers();
   if (r.rax != SYS_exit && r.rax != SYS_exit_group) {
-    breakpoints_.lift(process_, r.rip);
     breakpoints_.drop_hidden(r.rip);
+    // Not lifted at once: another thread may have met it already, and its trap would be nobody's.
+    if (detour(tracee)) return true;
+    breakpoints_.lift(process_, r.rip);
     return false;
   }
   if (ends_program(tracee)) {

@@ -26,14 +26,12 @@ Stub stub_back_to(uint64_t address) {
 
 }  // namespace
 
-// True when the thread was dealt with here.
-bool RunControl::at_file_call(Tracee& tracee) {
+// The thread stands at a hidden breakpoint on a system call. False where there is no room for another stub.
+bool RunControl::detour(Tracee& tracee) {
+  if (!process_.scratch) return false;
   auto r = tracee.registers();
-  const auto numbers = resources::file_call_numbers();
-  if (std::find(numbers.begin(), numbers.end(), r.rax) == numbers.end() || !process_.scratch) return false;
   auto [it, is_new] = stubs_.try_emplace(r.rip, stubs_.size());
   if (it->second >= kStubCount) return false;
-  callbacks_.before_file_call(tracee);
   const uint64_t address = process_.scratch->code + kStubs + it->second * kStubBytes;
   const Stub wanted = stub_back_to(r.rip + arch::kSyscallLength);
   // After an exec or in a new process the page is another.
@@ -45,6 +43,15 @@ bool RunControl::at_file_call(Tracee& tracee) {
   tracee.set_registers(r);
   go_on(tracee);
   return true;
+}
+
+// True when the thread was dealt with here.
+bool RunControl::at_file_call(Tracee& tracee) {
+  const auto number = tracee.registers().rax;
+  const auto numbers = resources::file_call_numbers();
+  if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) return false;
+  callbacks_.before_file_call(tracee);
+  return detour(tracee);
 }
 
 // A thread that stops in its stub stands where the program knows it: at the call, or behind it.

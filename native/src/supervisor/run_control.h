@@ -88,6 +88,7 @@ class RunControl {
   int exit_code(tracee::Tracee& tracee);
   void leave_for_good(tracee::Tracee& tracee);
   void undo_moved_exit(tracee::Tracee& tracee);
+  bool detour(tracee::Tracee& tracee);
   bool at_file_call(tracee::Tracee& tracee);
   void leave_stub(tracee::Tracee& tracee);
   void go_on(tracee::Tracee& tracee, int signal = 0);
