@@ -32,6 +32,8 @@ interface Measured {
   settle: number;
   later: number;
   rollback: number;
+  /** Likewise after a rollback, which it follows on another processor. */
+  rearm: number;
   pages: number;
 }
 
@@ -66,7 +68,7 @@ async function floor(program: string, threads: number): Promise<Floor | null> {
 }
 
 /** One launch: the first snapshot, later ones each after a step, and rollbacks each after a step. */
-async function session(threads: number, full: boolean): Promise<{ first: number; settle: number; later: number[]; rollback: number[]; pages: number[] }> {
+async function session(threads: number, full: boolean): Promise<{ first: number; settle: number; later: number[]; rollback: number[]; rearm: number[]; pages: number[] }> {
   const rig = await Rig.launch('heap512', arguments_(threads, 1000));
   try {
     await rig.breakAt('at_step');
@@ -83,6 +85,7 @@ async function session(threads: number, full: boolean): Promise<{ first: number;
     const { settleMicros: settle } = await rig.core.stats();
     const later: number[] = [];
     const rollback: number[] = [];
+    const rearm: number[] = [];
     const pages: number[] = [];
     for (let round = 0; full && round < rounds; round++) {
       const result = await capture(await step());
@@ -90,8 +93,9 @@ async function session(threads: number, full: boolean): Promise<{ first: number;
       pages.push(result.pages);
       await step();
       rollback.push((await rig.core.rollback(result.id)).micros);
+      rearm.push((await rig.core.stats()).settleMicros);
     }
-    return { first, settle, later, rollback, pages };
+    return { first, settle, later, rollback, rearm, pages };
   } finally {
     await rig.dispose();
   }
@@ -109,13 +113,14 @@ async function rollpoint(threads: number): Promise<Measured> {
     settles.push(short.settle);
   }
   forks.push(await fork(threads));
-  const { first, settle, later, rollback, pages } = await session(threads, true);
+  const { first, settle, later, rollback, rearm, pages } = await session(threads, true);
   return {
     fork: median(forks),
     first: median([...firsts, first]),
     settle: median([...settles, settle]),
     later: median(later),
     rollback: median(rollback),
+    rearm: median(rearm),
     pages: median(pages),
   };
 }
@@ -170,6 +175,7 @@ async function main(): Promise<void> {
     row('  arming after it', ours.settle, ['fork', forked]);
     row('later snapshot', ours.later, ['fork', forked], ['floor', least?.capture], ['gdb checkpoint', gdbs?.checkpoint]);
     row('rollback', ours.rollback, ['fork', forked], ['floor', least?.rollback], ['gdb restart', gdbs?.restart]);
+    row('  arming after it', ours.rearm, ['fork', forked]);
     console.log(`  pages a snapshot   ${String(ours.pages).padStart(8)}`);
     if (gdbs) {
       row('gdb checkpoint', gdbs.checkpoint, ['fork', forked]);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <memory>
 
 #include "util/error.h"
 #include "util/unique_fd.h"
@@ -76,30 +77,33 @@ bool write_line(pid_t pid, const char* name, const std::string& line) {
 
 }  // namespace
 
-Controls read_controls(RemoteSyscalls& remote, pid_t pid) {
-  Controls controls;
-  std::vector<RemoteCall> calls;
-  std::array<int, kSwitches.size()> values{};
-  remote.put(values.data(), sizeof values);
+void ask_controls(tracee::Inquiry& inquiry, pid_t pid, Controls& controls) {
+  struct Answers {
+    std::array<int64_t, kSwitches.size()> results{};
+    std::array<int, kSwitches.size()> stored{};
+    int64_t children = 0;
+  };
+  auto answers = std::make_shared<Answers>();
+  const uint64_t stored = inquiry.room(answers->stored.data(), sizeof answers->stored);
   for (size_t i = 0; i < kSwitches.size(); ++i) {
-    calls.push_back(kSwitches[i].get);
-    if (kSwitches[i].by_pointer) calls.back().arguments[1] = remote.buffer() + i * sizeof(int);
+    auto call = kSwitches[i].get;
+    if (kSwitches[i].by_pointer) call.arguments[1] = stored + i * sizeof(int);
+    inquiry.ask(call, answers->results[i]);
   }
-  calls.push_back({SYS_waitid, {P_ALL, 0, 0, WEXITED | WNOHANG | WNOWAIT}});
-  remote.batch(calls);
-  remote.get(values.data(), sizeof values);
-  // PR_SET_KEEPCAPS is one of the secure bits, and the only one that needs no privilege: it counts for itself.
-  if (calls[0].result > 0) calls[0].result &= ~int64_t{1 << SECURE_KEEP_CAPS};
-  for (size_t i = 0; i < kSwitches.size(); ++i) controls.switches.push_back(calls[i].result < 0 || !kSwitches[i].by_pointer ? calls[i].result : values[i]);
-  controls.has_children = calls.back().result != -ECHILD;
+  inquiry.ask({SYS_waitid, {P_ALL, 0, 0, WEXITED | WNOHANG | WNOWAIT}}, answers->children);
   controls.oom_score_adjust = read_line(pid, "oom_score_adj");
   controls.core_filter = read_line(pid, "coredump_filter");
-  return controls;
+  inquiry.then([answers, &controls] {
+    // PR_SET_KEEPCAPS is one of the secure bits, and the only one that needs no privilege: it counts for itself.
+    if (answers->results[0] > 0) answers->results[0] &= ~int64_t{1 << SECURE_KEEP_CAPS};
+    controls.switches.clear();
+    for (size_t i = 0; i < kSwitches.size(); ++i) controls.switches.push_back(answers->results[i] < 0 || !kSwitches[i].by_pointer ? answers->results[i] : answers->stored[i]);
+    controls.has_children = answers->children != -ECHILD;
+  });
 }
 
-util::Warnings restore_controls(RemoteSyscalls& remote, pid_t pid, const Controls& wanted) {
+util::Warnings restore_controls(RemoteSyscalls& remote, pid_t pid, const Controls& now, const Controls& wanted) {
   util::Warnings left;
-  const auto now = read_controls(remote, pid);
   std::vector<RemoteCall> calls;
   std::vector<const char*> names;
   for (size_t i = 0; i < kSwitches.size() && i < wanted.switches.size(); ++i) {
@@ -118,9 +122,8 @@ util::Warnings restore_controls(RemoteSyscalls& remote, pid_t pid, const Control
   return left;
 }
 
-std::vector<std::string> compare_controls(RemoteSyscalls& remote, pid_t pid, const Controls& wanted) {
+std::vector<std::string> compare_controls(const Controls& now, const Controls& wanted) {
   std::vector<std::string> result;
-  const auto now = read_controls(remote, pid);
   for (size_t i = 0; i < kSwitches.size() && i < wanted.switches.size(); ++i)
     if (now.switches[i] != wanted.switches[i]) result.push_back(std::string("the ") + kSwitches[i].name + " differs");
   if (now.oom_score_adjust != wanted.oom_score_adjust) result.push_back("oom_score_adj differs");

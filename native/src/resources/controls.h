@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tracee/remote_syscalls.h"
+#include "tracee/inquiry.h"
 #include "util/warning.h"
 
 namespace rollpoint::resources {
@@ -19,9 +19,10 @@ struct Controls {
   bool has_children = false;
 };
 
-Controls read_controls(tracee::RemoteSyscalls& remote, pid_t pid);
+/// `controls` is whole once the inquiry has run, and stays where it is until then.
+void ask_controls(tracee::Inquiry& inquiry, pid_t pid, Controls& controls);
 /// What could not be put back.
-util::Warnings restore_controls(tracee::RemoteSyscalls& remote, pid_t pid, const Controls& wanted);
-std::vector<std::string> compare_controls(tracee::RemoteSyscalls& remote, pid_t pid, const Controls& wanted);
+util::Warnings restore_controls(tracee::RemoteSyscalls& remote, pid_t pid, const Controls& now, const Controls& wanted);
+std::vector<std::string> compare_controls(const Controls& now, const Controls& wanted);
 
 }  // namespace rollpoint::resources

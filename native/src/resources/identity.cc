@@ -112,9 +112,15 @@ std::vector<std::string> identity_obstacles(const Process& process, const Standi
 util::Warnings restore_identity(Process& process, const Standing& wanted) {
   util::Warnings left;
   auto tell = [&](std::string message) { left.push_back({"oneWay", std::move(message)}); };
-  const auto before = read_identity(process);
+  Standing before;
+  {
+    const auto held = process.hold_status();
+    before = read_identity(process);
+  }
+  if (before == wanted) return left;
   if (!same_credentials(before, wanted)) put_credentials(process, before, wanted);
   if (before.session == wanted.session && before.group != wanted.group) RemoteSyscalls(process).call(SYS_setpgid, 0, static_cast<uint64_t>(process.nested() ? tracee::id_inside("/proc/" + std::to_string(wanted.group)) : wanted.group));
+  const auto held = process.hold_status();
   const auto now = read_identity(process);
   if (now.users != wanted.users || now.groups != wanted.groups || now.supplementary != wanted.supplementary) tell("The program's user and groups could not all be put back.");
   if (now.permitted != wanted.permitted || now.effective != wanted.effective || now.inheritable != wanted.inheritable || now.bounding != wanted.bounding || now.ambient != wanted.ambient)

@@ -25,6 +25,7 @@ struct Standing {
   pid_t group = 0, session = 0;
   std::pair<dev_t, ino_t> root;
   std::map<std::string, ino_t> namespaces;
+  bool operator==(const Standing&) const = default;
 };
 
 Standing read_identity(const tracee::Process& process);

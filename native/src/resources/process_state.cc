@@ -2,6 +2,7 @@
 
 namespace rollpoint::resources {
 
+using tracee::Process;
 using tracee::RemoteSyscalls;
 
 namespace {
@@ -15,16 +16,33 @@ bool same_signals(const std::vector<siginfo_t>& a, const std::vector<siginfo_t>&
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const siginfo_t& x, const siginfo_t& y) { return x.si_signo == y.si_signo && x.si_code == y.si_code; });
 }
 
+/// What one stop of the process tells.
+struct Answers {
+  Answers(Process& process, RemoteSyscalls& remote) {
+    tracee::Inquiry inquiry(remote);
+    // Timers first: they are what goes on while we read.
+    ask_timers(inquiry, process.pid(), timers);
+    ask_signal_actions(inquiry, actions);
+    ask_controls(inquiry, process.pid(), controls);
+    inquiry.run();
+  }
+  Answers(const Answers&) = delete;
+
+  Timers timers;
+  SignalActions actions{};
+  Controls controls;
+};
+
 }  // namespace
 
 ProcessState read_process_state(tracee::Process& process, const ProcessState* before, const ReadOptions& options, util::Warnings& warnings) {
   ProcessState state;
   {
     RemoteSyscalls remote(process);
-    // Timers first: they are what goes on while we read.
-    state.timers = read_timers(remote, process.pid());
-    state.actions = read_signal_actions(remote);
-    state.controls = read_controls(remote, process.pid());
+    Answers answers(process, remote);
+    state.timers = std::move(answers.timers);
+    state.actions = answers.actions;
+    state.controls = std::move(answers.controls);
   }
   state.pending = read_pending_signals(process);
   const auto status = process.hold_status();
@@ -73,10 +91,11 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
   append(left, restore_identity(process, wanted.identity));
   {
     RemoteSyscalls remote(process);
-    append(left, restore_controls(remote, process.pid(), wanted.controls));
-    restore_signal_actions(remote, wanted.actions);
+    const Answers now(process, remote);
+    append(left, restore_controls(remote, process.pid(), now.controls, wanted.controls));
+    restore_signal_actions(remote, now.actions, wanted.actions);
     // A timer may fire between here and the resume; what it queues is taken out again below.
-    append(left, restore_timers(remote, process.pid(), wanted.timers));
+    append(left, restore_timers(remote, now.timers, wanted.timers));
   }
   append(left, restore_terminals(process, wanted.descriptors, wanted.terminals, !wanted.controls.has_children));
   append(left, restore_system_v(process, wanted.system_v));
@@ -107,8 +126,9 @@ std::vector<std::string> compare_process_state(tracee::Process& process, const P
   append(result, compare_system_v(process, wanted.system_v));
   append(result, compare_message_queues(wanted.descriptors, wanted.message_queues));
   RemoteSyscalls remote(process);
-  append(result, compare_controls(remote, process.pid(), wanted.controls));
-  if (read_signal_actions(remote) != wanted.actions) result.push_back("a signal action differs");
+  const Answers now(process, remote);
+  append(result, compare_controls(now.controls, wanted.controls));
+  if (now.actions != wanted.actions) result.push_back("a signal action differs");
   const auto pending = read_pending_signals(process);
   bool equal = same_signals(pending.shared, wanted.pending.shared) && pending.of_thread.size() == wanted.pending.of_thread.size();
   for (auto& [tid, signals] : wanted.pending.of_thread) {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-#include "tracee/remote_syscalls.h"
+#include "tracee/inquiry.h"
 
 namespace rollpoint::resources {
 
@@ -16,8 +16,9 @@ struct SignalAction {  // struct kernel_sigaction
 /// Index: signal number - 1.
 using SignalActions = std::array<SignalAction, 64>;
 
-SignalActions read_signal_actions(tracee::RemoteSyscalls& remote);
-/// Changes only those that differ.
-void restore_signal_actions(tracee::RemoteSyscalls& remote, const SignalActions& wanted);
+/// `actions` is whole once the inquiry has run, and stays where it is until then.
+void ask_signal_actions(tracee::Inquiry& inquiry, SignalActions& actions);
+/// Changes only those that differ from `now`.
+void restore_signal_actions(tracee::RemoteSyscalls& remote, const SignalActions& now, const SignalActions& wanted);
 
 }  // namespace rollpoint::resources

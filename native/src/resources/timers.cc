@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -75,46 +76,34 @@ bool create_timer(RemoteSyscalls& remote, int id, const PosixTimer& timer) {
   return found;
 }
 
-}  // namespace
-
-Timers read_timers(RemoteSyscalls& remote, pid_t pid) {
-  Timers timers;
-  timers.posix = list_timers(pid);
-  std::vector<RemoteCall> calls;
-  uint64_t at = remote.buffer();
-  for (uint64_t which = 0; which < 3; ++which, at += sizeof(itimerval)) calls.push_back({SYS_getitimer, {which, at}});
-  const size_t first = at - remote.buffer();
-  for (auto& [id, timer] : timers.posix) {
-    if (at + sizeof(itimerspec) > remote.buffer() + remote.buffer_size()) break;
-    calls.push_back({SYS_timer_gettime, {static_cast<uint64_t>(id), at}});
-    at += sizeof(itimerspec);
-  }
-  remote.batch(calls);
-  remote.get(timers.intervals.data(), sizeof timers.intervals);
-  size_t offset = first;
-  for (auto& [id, timer] : timers.posix) {
-    if (offset + sizeof(itimerspec) > remote.buffer_size()) break;
-    remote.get(&timer.remaining, sizeof timer.remaining, offset);
-    offset += sizeof(itimerspec);
-  }
-  return timers;
+bool none_runs(const Timers& timers) {
+  return std::all_of(timers.intervals.begin(), timers.intervals.end(), [](const itimerval& timer) { return timer.it_value.tv_sec == 0 && timer.it_value.tv_usec == 0; });
 }
 
-util::Warnings restore_timers(RemoteSyscalls& remote, pid_t pid, const Timers& wanted) {
+}  // namespace
+
+void ask_timers(tracee::Inquiry& inquiry, pid_t pid, Timers& timers) {
+  timers.posix = list_timers(pid);
+  const uint64_t at = inquiry.room(timers.intervals.data(), sizeof timers.intervals);
+  for (uint64_t which = 0; which < timers.intervals.size(); ++which) inquiry.call({SYS_getitimer, {which, at + which * sizeof(itimerval)}});
+  for (auto& [id, timer] : timers.posix) inquiry.call({SYS_timer_gettime, {static_cast<uint64_t>(id), inquiry.room(&timer.remaining, sizeof timer.remaining)}});
+}
+
+util::Warnings restore_timers(RemoteSyscalls& remote, const Timers& now, const Timers& wanted) {
   util::Warnings left;
-  const auto now = list_timers(pid);
   std::vector<RemoteCall> calls;
-  for (auto& [id, timer] : now)
+  for (auto& [id, timer] : now.posix)
     if (!wanted.posix.contains(id)) calls.push_back({SYS_timer_delete, {static_cast<uint64_t>(id)}});
   if (!calls.empty()) remote.batch(calls);
   for (auto& [id, timer] : wanted.posix) {
-    if (!now.contains(id) && !create_timer(remote, id, timer)) {
+    if (!now.posix.contains(id) && !create_timer(remote, id, timer)) {
       left.push_back({"timer", "POSIX timer " + std::to_string(id) + " was deleted since and its id cannot be had again."});
       continue;
     }
     const uint64_t setting = remote.put(&timer.remaining, sizeof timer.remaining);
     remote.call(SYS_timer_settime, static_cast<uint64_t>(id), 0, setting, 0);
   }
+  if (none_runs(now) && none_runs(wanted)) return left;
   const uint64_t base = remote.put(wanted.intervals.data(), sizeof wanted.intervals);
   calls.clear();
   for (uint64_t which = 0; which < 3; ++which) calls.push_back({SYS_setitimer, {which, base + which * sizeof(itimerval), 0}});

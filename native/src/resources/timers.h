@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tracee/remote_syscalls.h"
+#include "tracee/inquiry.h"
 #include "util/warning.h"
 
 namespace rollpoint::resources {
@@ -29,8 +29,9 @@ struct Timers {
   std::map<int, PosixTimer> posix;       // by timer id
 };
 
-Timers read_timers(tracee::RemoteSyscalls& remote, pid_t pid);
+/// `timers` is whole once the inquiry has run, and stays where it is until then.
+void ask_timers(tracee::Inquiry& inquiry, pid_t pid, Timers& timers);
 /// What could not be put back.
-util::Warnings restore_timers(tracee::RemoteSyscalls& remote, pid_t pid, const Timers& wanted);
+util::Warnings restore_timers(tracee::RemoteSyscalls& remote, const Timers& now, const Timers& wanted);
 
 }  // namespace rollpoint::resources

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include "snapshot/layout.h"
@@ -99,12 +100,33 @@ std::vector<uint64_t> own_pages(const std::vector<uint64_t>& pages, const std::v
   return result;
 }
 
-void capture_later(EngineState& state, Snapshot& snapshot) {
-  auto written = state.collect(snapshot.maps, state.dense_ranges(snapshot.maps), DirtyTracker::Then::kArm);
-  // Armed: should anything below fail, these must not be forgotten.
-  state.carried = written.pages;
-  for (auto& range : written.zero) append_pages(state.carried, RangeSet{range});
-  std::sort(state.carried.begin(), state.carried.end());
+/// What was written since the baseline, collected beside the caller: the process's threads may run remote calls meanwhile,
+/// which write to nothing that a snapshot holds but the areas of rseq.
+class CollectBeside {
+ public:
+  CollectBeside(EngineState& state, const std::vector<Vma>& maps)
+      : state_(state), beside_(state.background, [this, &maps, dense = state.dense_ranges(maps)] { collect(maps, dense); }) {}
+
+  const Written& wait() {
+    beside_.wait();
+    return written_;
+  }
+
+ private:
+  void collect(const std::vector<Vma>& maps, const RangeSet& dense) {
+    written_ = state_.collect(maps, dense, DirtyTracker::Then::kArm);
+    // Armed: should the capture fail now, these must not be forgotten.
+    state_.carried = written_.pages;
+    for (auto& range : written_.zero) append_pages(state_.carried, RangeSet{range});
+    std::sort(state_.carried.begin(), state_.carried.end());
+  }
+
+  EngineState& state_;
+  Written written_;
+  util::Beside beside_;  // last: it refers to the others
+};
+
+void capture_later(EngineState& state, Snapshot& snapshot, const Written& written) {
   const auto over_files = state.held_over_files(snapshot.maps, &written);
   {
     util::RangeSet elsewhere;
@@ -158,6 +180,7 @@ void warn(EngineState& state, Snapshot& snapshot, bool children_are_held) {
 }  // namespace
 
 void settle(EngineState& state) {
+  state.finish_arming();
   if (!state.unsettled) return;
   const SnapshotId id = *std::exchange(state.unsettled, std::nullopt);
   const auto begin = std::chrono::steady_clock::now();
@@ -186,8 +209,8 @@ void settle(EngineState& state) {
 }
 
 CaptureResult capture(EngineState& state, const CaptureOptions& options) {
-  settle(state);
   const auto begin = std::chrono::steady_clock::now();
+  settle(state);
   auto& process = state.process;
   require_capturable(process);
   RemoteSyscalls remote(process);  // maps our pages before the layout is read
@@ -199,6 +222,8 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   snapshot->parent = state.current;
   Snapshot* before = state.current ? &state.at(*state.current) : nullptr;
 
+  std::optional<CollectBeside> collecting;
+  if (!first) collecting.emplace(state, snapshot->maps);
   snapshot->program_break = static_cast<uint64_t>(remote.call(SYS_brk, 0));
   for (auto& [tid, tracee] : process.tracees()) {
     if (tracee->parked()) continue;
@@ -217,7 +242,8 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
       throw;
     }
   } else {
-    capture_later(state, *snapshot);
+    const Written& written = collecting->wait();
+    capture_later(state, *snapshot, written);
     state.baseline.emplace(snapshot->pages, snapshot->held);
   }
   const auto end = std::chrono::steady_clock::now();

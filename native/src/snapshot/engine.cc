@@ -51,6 +51,7 @@ void Engine::require_feasible(SnapshotId id) { check_feasible(*state_, state_->a
 const resources::ProcessState& Engine::state_of(SnapshotId id) { return state_->at(id).state; }
 
 void Engine::take_new_body(pid_t former) {
+  state_->finish_arming();
   state_->new_body = state_->any_thread_id = true;
   state_->moved = true;
   state_->carried.clear();
@@ -62,6 +63,7 @@ void Engine::take_new_body(pid_t former) {
 
 RebuildResult Engine::rebuild() {
   if (state_->snapshots.empty()) throw RollbackError("there is no snapshot", false);
+  state_->finish_arming();
   const SnapshotId id = state_->current.value_or(state_->snapshots.rbegin()->first);
   return {id, snapshot::rebuild(*state_, id)};
 }
@@ -88,7 +90,8 @@ std::vector<Difference> Engine::verify(SnapshotId id) {
 }
 
 Stats Engine::stats() const {
-  return {.snapshots = state_->snapshots.size(), .pages = state_->store.pages(), .bytes = state_->store.bytes() + (state_->followed ? state_->hooks.files->bytes() : 0), .twin_bytes = state_->pages_only_in_twin * memory::kPageSize, .settle_micros = state_->settle_micros};
+  state_->finish_arming();
+  return {.snapshots = state_->snapshots.size(), .pages = state_->store.pages(), .bytes = state_->store.bytes() + (state_->followed ? state_->hooks.files->bytes() : 0), .twin_bytes = state_->pages_only_in_twin() * memory::kPageSize, .settle_micros = state_->settle_micros};
 }
 
 void Engine::note_resume() {
@@ -101,6 +104,7 @@ void Engine::note_write() { note_resume(); }
 
 void Engine::prepare() {
   settle(*state_);
+  state_->count_overwritten();
   if (!state_->followed) return;
   state_->store.reserve(kReservePages);
   state_->pool.reserve(kReserveNodes);

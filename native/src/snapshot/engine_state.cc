@@ -1,8 +1,10 @@
 #include "snapshot/engine_state.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 #include "util/error.h"
 
@@ -94,11 +96,39 @@ Written EngineState::collect(const std::vector<Vma>& maps, const RangeSet& dense
   return written;
 }
 
-void EngineState::note_overwritten(uint64_t page) {
-  if (!overwritten) overwritten.emplace(pool);
-  if (overwritten->find(page) != PageId::kInBase) return;
-  overwritten->set(page, PageId::kZero);
-  ++pages_only_in_twin;
+void EngineState::start_arming(std::vector<Vma> maps) {
+  arming_ = true;
+  auto dense = dense_ranges(maps);
+  background.start([this, maps = std::move(maps), dense = std::move(dense)] {
+    const auto begin = std::chrono::steady_clock::now();
+    tracker->arm(maps, dense);
+    settle_micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+  });
+}
+
+void EngineState::finish_arming() {
+  if (!std::exchange(arming_, false)) return;
+  try {
+    background.wait();
+  } catch (const std::exception& error) {
+    hooks.log(std::string("Snapshots compare all memory from here on, which is slower: ") + error.what());
+    tracker = make_compare_tracker();
+  }
+}
+
+void EngineState::count_overwritten() {
+  if (overwritten_since_.empty()) return;
+  if (!overwritten_) overwritten_.emplace(pool);
+  for (uint64_t page : std::exchange(overwritten_since_, {})) {
+    if (overwritten_->find(page) != PageId::kInBase) continue;
+    overwritten_->set(page, PageId::kZero);
+    ++pages_only_in_twin_;
+  }
+}
+
+uint64_t EngineState::pages_only_in_twin() {
+  count_overwritten();
+  return pages_only_in_twin_;
 }
 
 std::byte* EngineState::chunk_buffer(int which) {
@@ -136,6 +166,7 @@ void EngineState::begin() {
 }
 
 void EngineState::make_tracker() {
+  finish_arming();
   pagemap = std::make_unique<memory::Pagemap>(process.pid());
   background_pagemap = std::make_unique<memory::Pagemap>(process.pid());
   if (tracker_kind == TrackerKind::kSoftDirty)
@@ -153,6 +184,7 @@ void EngineState::make_tracker() {
 }
 
 void EngineState::forget_base(bool stopped) {
+  finish_arming();
   if (followed) hooks.files->forget();
   if (twin) twin->end(stopped ? &process : nullptr);
   twin.reset();
@@ -165,10 +197,11 @@ void EngineState::forget_base(bool stopped) {
   background_pagemap.reset();
   baseline.reset();
   current.reset();
-  overwritten.reset();
+  overwritten_.reset();
+  overwritten_since_.clear();
   carried.clear();
   unsettled.reset();
-  pages_only_in_twin = 0;
+  pages_only_in_twin_ = 0;
 }
 
 }  // namespace rollpoint::snapshot

@@ -61,9 +61,10 @@ class EngineState {
   bool followed = true;  // of all processes of the session the one that the user waits for
   std::shared_ptr<tracee::Window> window;
   /// Pages of the twin that the debuggee has overwritten since, as far as captures have seen: kept by it alone.
-  uint64_t pages_only_in_twin = 0;
-  std::optional<memory::PageTable> overwritten;
-  void note_overwritten(uint64_t page);
+  uint64_t pages_only_in_twin();
+  void note_overwritten(uint64_t page) { overwritten_since_.push_back(page); }
+  /// Takes in what has been noted; not in the pause.
+  void count_overwritten();
   ExitSites exit_sites;
   bool told_no_exit_site = false;
 
@@ -86,6 +87,10 @@ class EngineState {
   Written collect(const std::vector<memory::Vma>& maps, const util::RangeSet& dense, DirtyTracker::Then then);
   /// Written pages of a capture that has not been completed.
   std::vector<uint64_t> carried;
+  /// After a rollback: arms the tracker beside the caller, until `finish_arming`. The process stands until then, and
+  /// nothing writes to its memory.
+  void start_arming(std::vector<memory::Vma> maps);
+  void finish_arming();
   /// Content of pages at a snapshot, 4096 bytes each, into `out`.
   void content(const memory::PageTable& table, std::span<const uint64_t> pages, std::byte* out);
   /// Room for kChunk pages: 0 for what is there, 1 for what is wanted.
@@ -98,12 +103,16 @@ class EngineState {
   bool new_body = false;
   /// The first snapshot, while its write tracking is not armed and `held` not known: see `settle`.
   std::optional<SnapshotId> unsettled;
-  /// How long the last `settle` took, µs.
+  /// How long the last arming after a first snapshot or a rollback took, µs.
   double settle_micros = 0;
   /// No snapshot is left: lets the twin go. `stopped`: the process can run remote calls.
   void forget_base(bool stopped);
 
  private:
+  std::optional<memory::PageTable> overwritten_;
+  std::vector<uint64_t> overwritten_since_;
+  uint64_t pages_only_in_twin_ = 0;
+  bool arming_ = false;
   std::vector<std::byte> buffers_[2];
   std::vector<uint64_t> in_twin_;
   std::vector<size_t> in_twin_index_;

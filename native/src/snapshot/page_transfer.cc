@@ -45,13 +45,6 @@ size_t read_from_outside(EngineState& state, std::span<const uint64_t> pages, Us
   return failures;
 }
 
-/// A batch of pages on its way out of the debuggee.
-struct Batch {
-  std::span<const uint64_t> pages;
-  size_t slot = 0;
-  std::optional<PageCopy> copy;
-};
-
 }  // namespace
 
 bool may_copy_itself(const resources::SignalActions& actions) {
@@ -64,27 +57,20 @@ size_t read_pages(EngineState& state, std::span<const uint64_t> pages, const std
   std::vector<uint64_t> allowed, refused;
   split(pages, maps, PROT_READ, allowed, refused);
   const pid_t task = state.process.injector().tid();
-  size_t failures = 0, begin = 0;
   const tracee::WritableWindow writable(state.process);
-  Batch batches[2];
-  auto start = [&](Batch& batch, size_t slot) {
-    batch.pages = std::span<const uint64_t>(allowed).subspan(begin, std::min(kBatch, allowed.size() - begin));
-    batch.slot = slot;
-    begin += batch.pages.size();
-    if (!batch.pages.empty()) batch.copy.emplace(state.process, task, state.process.scratch->code, *state.window, PageCopy::Direction::kGather, batch.pages, slot);
-  };
-  start(batches[0], 0);
-  for (size_t turn = 0; !batches[turn].pages.empty(); turn = 1 - turn) {
-    Batch& batch = batches[turn];
-    const bool copied = batch.copy->finish();
-    batch.copy.reset();
-    start(batches[1 - turn], (1 - turn) * kBatch);
-    if (copied)
-      for (size_t i = 0; i < batch.pages.size(); ++i) use(batch.pages[i], state.window->data(batch.slot + i));
-    else
-      failures += read_from_outside(state, batch.pages, use);
+  for (size_t begin = 0; begin < allowed.size(); begin += tracee::Window::kPages) {
+    const auto batch = std::span<const uint64_t>(allowed).subspan(begin, std::min(tracee::Window::kPages, allowed.size() - begin));
+    PageCopy copy(state.process, task, state.process.scratch->code, *state.window, PageCopy::Direction::kGather, batch, 0);
+    size_t next = 0;
+    // Each is used while the next ones are on their way.
+    while (next < batch.size() && copy.has(next)) use(batch[next], state.window->data(next)), ++next;
+    copy.finish();
+    for (; next < batch.size(); ++next) {
+      if (copy.has(next)) use(batch[next], state.window->data(next));
+      else refused.push_back(batch[next]);
+    }
   }
-  return failures + read_from_outside(state, refused, use);
+  return read_from_outside(state, refused, use);
 }
 
 void write_pages(EngineState& state, const memory::PageTable& table, std::span<const uint64_t> pages, const std::vector<Vma>& maps, std::vector<uint64_t>& rest) {

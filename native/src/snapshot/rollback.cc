@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <functional>
+#include <optional>
 
 #include "snapshot/layout.h"
 #include "snapshot/page_transfer.h"
@@ -139,9 +141,30 @@ void write_from_outside(EngineState& state, const Snapshot& target, std::span<co
   }
 }
 
+/// What has been written since the baseline. Where putting kernel-held state back cannot touch the program's memory it is
+/// collected beside that.
+class Collecting {
+ public:
+  Collecting(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps)
+      : collect_([this, &state, &maps] { written_ = state.collect(maps, state.dense_ranges(maps), DirtyTracker::Then::kKeep); }) {
+    if (target.state.events.memfds.empty() && target.state.system_v.segments.empty()) beside_.emplace(state.background, collect_);
+  }
+
+  /// Once.
+  Written take() {
+    if (beside_) beside_->wait();
+    else collect_();
+    return std::move(written_);
+  }
+
+ private:
+  std::function<void()> collect_;
+  Written written_;
+  std::optional<util::Beside> beside_;  // last: it refers to the others
+};
+
 // Returns the pages that were written.
-std::vector<uint64_t> restore_memory(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps) {
-  auto written = state.collect(maps, state.dense_ranges(maps), DirtyTracker::Then::kKeep);
+std::vector<uint64_t> restore_memory(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps, Written written) {
   const RangeSet& dense = written.dense;
   const RangeSet elsewhere = written.absent ? EngineState::held_elsewhere(maps, dense, *written.absent) : EngineState::held_elsewhere(maps, dense, *state.pagemap);
   const RangeSet over_files = state.held_over_files(maps, &written);
@@ -184,12 +207,13 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
   util::fault_point("files");
   auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break);
   util::fault_point("layout");
+  Collecting collecting(state, target, maps);
   for (auto& warning : resources::restore_process_state(state.process, target.state, place)) result.warnings.push_back(std::move(warning));
   util::fault_point("state");
   for (auto& [tid, saved] : target.threads)
     for (auto& warning : restore_kernel_state(state.process, state.process.at(tid), saved)) result.warnings.push_back(std::move(warning));
   util::fault_point("threadState");
-  const auto written = restore_memory(state, target, maps);
+  const auto written = restore_memory(state, target, maps, collecting.take());
   result.pages_written = written.size();
   files.finish(target.state.files);
   util::fault_point("memory");
@@ -203,7 +227,7 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
     if (!known) result.warnings.push_back(std::move(warning));
   }
   util::fault_point("check");
-  state.tracker->arm(maps, state.dense_ranges(maps));
+  state.start_arming(std::move(maps));
   state.carried.clear();
   state.baseline.emplace(target.pages, target.held);
   state.current = target.id;

@@ -37,6 +37,9 @@ inline bool stop_causes_eintr(uint64_t number) {
   }
 }
 
+/// For loops that wait for another processor.
+inline void relax() { __builtin_ia32_pause(); }
+
 /// Registers that issue system call `number` again from its first instruction.
 inline void rewind_syscall(GeneralRegisters& r, uint64_t number) {
   r.rax = number;
@@ -62,24 +65,36 @@ inline constexpr std::array<uint8_t, 45> kSyscallLoop{
     0xcc, 0x0f, 0x05};       // int3; spare syscall instruction for threads that are to exit
 inline constexpr uint64_t kSyscallLoopSpare = 43;
 
-/// Copies the pages whose addresses stand in an array at rbx, r12 of them, one after the other to rdi; then int3.
-inline constexpr std::array<uint8_t, 21> kGatherLoop{
-    0x48, 0x8b, 0x33,              // mov  (%rbx),%rsi
-    0xb9, 0x00, 0x02, 0x00, 0x00,  // mov  $512,%ecx
-    0xf3, 0x48, 0xa5,              // rep movsq
-    0x48, 0x83, 0xc3, 0x08,        // add  $8,%rbx
-    0x49, 0xff, 0xcc,              // dec  %r12
-    0x75, 0xec,                    // jnz  start
-    0xcc};                         // int3
+/// Copies the pages whose addresses stand in an array at rbx, r12 of them, one after the other to rdi, and zeroes each
+/// address when its page is there; then int3. Each lies somewhere else, so the next one is fetched ahead: its address in the TLB, and what the processor needs to see a row.
+inline constexpr std::array<uint8_t, 53> kGatherLoop{
+    0x48, 0x8b, 0x33,                          // mov  (%rbx),%rsi
+    0x48, 0x8b, 0x53, 0x08,                    // mov  8(%rbx),%rdx: the next one; behind the last anything will do
+    0x0f, 0x18, 0x0a,                          // prefetcht0  (%rdx)
+    0x0f, 0x18, 0x4a, 0x40,                    // prefetcht0  64(%rdx)
+    0x0f, 0x18, 0x8a, 0x80, 0x00, 0x00, 0x00,  // prefetcht0  128(%rdx)
+    0x0f, 0x18, 0x8a, 0xc0, 0x00, 0x00, 0x00,  // prefetcht0  192(%rdx)
+    0xb9, 0x00, 0x02, 0x00, 0x00,              // mov  $512,%ecx
+    0xf3, 0x48, 0xa5,                          // rep movsq
+    0x48, 0xc7, 0x03, 0x00, 0x00, 0x00, 0x00,  // movq $0,(%rbx): done
+    0x48, 0x83, 0xc3, 0x08,                    // add  $8,%rbx
+    0x49, 0xff, 0xcc,                          // dec  %r12
+    0x75, 0xcc,                                // jnz  start
+    0xcc};                                     // int3
 /// The other way: what stands at rsi, page after page, goes to those addresses.
-inline constexpr std::array<uint8_t, 21> kScatterLoop{
-    0x48, 0x8b, 0x3b,              // mov  (%rbx),%rdi
-    0xb9, 0x00, 0x02, 0x00, 0x00,  // mov  $512,%ecx
-    0xf3, 0x48, 0xa5,              // rep movsq
-    0x48, 0x83, 0xc3, 0x08,        // add  $8,%rbx
-    0x49, 0xff, 0xcc,              // dec  %r12
-    0x75, 0xec,                    // jnz  start
-    0xcc};                         // int3
+inline constexpr std::array<uint8_t, 46> kScatterLoop{
+    0x48, 0x8b, 0x3b,                          // mov  (%rbx),%rdi
+    0x48, 0x8b, 0x53, 0x08,                    // mov  8(%rbx),%rdx: the next one; behind the last anything will do
+    0x0f, 0x0d, 0x0a,                          // prefetchw  (%rdx)
+    0x0f, 0x0d, 0x4a, 0x40,                    // prefetchw  64(%rdx)
+    0x0f, 0x0d, 0x8a, 0x80, 0x00, 0x00, 0x00,  // prefetchw  128(%rdx)
+    0x0f, 0x0d, 0x8a, 0xc0, 0x00, 0x00, 0x00,  // prefetchw  192(%rdx)
+    0xb9, 0x00, 0x02, 0x00, 0x00,              // mov  $512,%ecx
+    0xf3, 0x48, 0xa5,                          // rep movsq
+    0x48, 0x83, 0xc3, 0x08,                    // add  $8,%rbx
+    0x49, 0xff, 0xcc,                          // dec  %r12
+    0x75, 0xd3,                                // jnz  start
+    0xcc};                                     // int3
 /// pause(2) for ever.
 inline constexpr std::array<uint8_t, 9> kPauseLoop{
     0xb8, 0x22, 0x00, 0x00, 0x00,  // start: mov $34,%eax
@@ -87,7 +102,7 @@ inline constexpr std::array<uint8_t, 9> kPauseLoop{
     0xeb, 0xf7};                   // jmp start
 inline constexpr uint16_t kElfMachine = 62;  // EM_X86_64
 // In the scratch page, behind the system call loop.
-inline constexpr uint64_t kGatherLoopOffset = 64, kScatterLoopOffset = 96;
+inline constexpr uint64_t kGatherLoopOffset = 64, kScatterLoopOffset = 128;
 
 /// In our own process: a thread that ends with its first instruction, before it could touch the stack that it shares with
 /// its maker. Its id, or -errno.

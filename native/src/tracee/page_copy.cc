@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <vector>
 
 #include "util/error.h"
@@ -27,7 +28,7 @@ bool comes_from_processor(pid_t task) {
 }  // namespace
 
 PageCopy::PageCopy(Process& process, pid_t task, uint64_t code, Window& window, Direction direction, std::span<const uint64_t> pages, size_t slot)
-    : process_(process), task_(task) {
+    : process_(process), window_(window), task_(task), slot_(slot) {
   if (pages.empty()) return;
   for (size_t i = 0; i < pages.size(); ++i) window.list(slot)[i] = memory::page_address(pages[i]);
   if (ptrace(PTRACE_GETREGS, task_, nullptr, &saved_) < 0) return;
@@ -46,6 +47,17 @@ PageCopy::PageCopy(Process& process, pid_t task, uint64_t code, Window& window, 
 }
 
 PageCopy::~PageCopy() { finish(); }
+
+bool PageCopy::has(size_t i) const {
+  constexpr int kTurns = 2000;  // some ten µs: where it has not got a processor, waiting for the whole is better
+  const std::atomic_ref<uint64_t> address(window_.list(slot_)[i]);
+  for (int turn = 0; turn < kTurns; ++turn) {
+    if (address.load(std::memory_order_acquire) == 0) return true;
+    if (!under_way_) return false;
+    arch::relax();
+  }
+  return false;
+}
 
 bool PageCopy::finish() {
   if (!under_way_) return false;

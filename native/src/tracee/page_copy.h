@@ -22,12 +22,17 @@ class PageCopy {
   ~PageCopy();
   PageCopy(const PageCopy&) = delete;
 
-  /// Waits until it is done. False: it met a page that it may not touch, or is gone; which pages were copied is unknown.
+  /// Waits a while for page i of a gathering. True: it is there; else `finish` tells.
+  bool has(size_t i) const;
+  /// Waits until it is done. False: it met a page that it may not touch, or is gone; which pages were
+  /// scattered is unknown, and gathered those that it `has`.
   bool finish();
 
  private:
   Process& process_;
+  Window& window_;
   pid_t task_;
+  size_t slot_;
   bool under_way_ = false;
   arch::GeneralRegisters saved_{};
   uint64_t mask_ = 0;

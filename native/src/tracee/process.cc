@@ -81,7 +81,8 @@ Process::HeldStatus::~HeldStatus() {
 }
 
 std::string Process::status_field(const char* name) const {
-  const std::string text = status_ ? *status_ : read_status(pid_);
+  const std::string read = status_ ? std::string() : read_status(pid_);
+  const std::string& text = status_ ? *status_ : read;
   const std::string line = "\n" + std::string(name) + ":\t";
   const auto at = text.find(line);
   if (at == std::string::npos) return {};
