@@ -33,8 +33,9 @@ CaptureResult Engine::capture(const CaptureOptions& options) {
   return snapshot::capture(*state_, options);
 }
 
-RollbackResult Engine::rollback(SnapshotId id, const resources::Place& place) {
+RollbackResult Engine::rollback(SnapshotId id, const resources::Place& place, bool feasible) {
   settle(*state_);
+  if (!feasible) require_feasible(id);
   if (!state_->new_body) return snapshot::rollback(*state_, id, place);
   // All that is there is compared with the snapshot; from then on, what is written counts again.
   auto result = snapshot::rollback(*state_, id, place);

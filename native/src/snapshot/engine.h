@@ -36,8 +36,8 @@ class Engine {
 
   /// All threads stopped. Throws CodedError (kUnsupported: seccomp, a vfork under way) or SysError.
   CaptureResult capture(const CaptureOptions& options);
-  /// All threads stopped. Throws RollbackError.
-  RollbackResult rollback(SnapshotId id, const resources::Place& place = {});
+  /// All threads stopped. `feasible`: `require_feasible` has just said so. Throws RollbackError.
+  RollbackResult rollback(SnapshotId id, const resources::Place& place = {}, bool feasible = false);
   /// The snapshot that the process equals: it has not run since.
   std::optional<SnapshotId> stands_on() const;
   /// Throws RollbackError for what can be known to stand in the way; changes nothing.

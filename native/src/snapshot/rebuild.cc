@@ -126,6 +126,7 @@ RollbackResult rebuild(EngineState& state, SnapshotId id) {
     if (state.led_session) lead_session(process);
     state.any_thread_id = true;
     track_anew(state);
+    check_feasible(state, target);
     auto result = rollback(state, id);
     if (born != before) result.renamed.insert(result.renamed.begin(), {before, born});
     const pid_t inside = process.id_inside(born);

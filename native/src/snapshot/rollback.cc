@@ -253,7 +253,6 @@ void check_feasible(EngineState& state, const Snapshot& target) {
 RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place) {
   const auto begin = std::chrono::steady_clock::now();
   const Snapshot& target = state.at(id);
-  check_feasible(state, target);
   // Where the process has not run since a snapshot, that is the way back should this fail.
   const SnapshotId refuge = state.moved ? 0 : state.current.value_or(0);  // 0 is no snapshot's id
   try {

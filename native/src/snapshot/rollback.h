@@ -8,7 +8,7 @@ namespace rollpoint::snapshot {
 /// Everything that can be known to stand in the way, before anything is changed. Throws RollbackError.
 void check_feasible(EngineState& state, const Snapshot& target);
 
-/// Throws RollbackError.
+/// Only where it is feasible. Throws RollbackError.
 RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place = {});
 
 /// What can be looked at for next to nothing, after every rollback: registers and masks as the kernel has them, which

@@ -266,13 +266,9 @@ void Tree::restore_member(const Member& member, const resources::Place& place, R
   for (auto& warning : back.warnings) result.warnings.push_back({warning.kind, name_of(pid) + ": " + warning.message});
 }
 
-bool Tree::stands_alone(const TreeSnapshot& wanted) {
-  return wanted.members.empty() && wanted.zombies.empty() && family_.relatives().empty() && zombies().empty();
-}
-
 RollbackResult Tree::rollback(SnapshotId id) {
   auto it = snapshots_.find(id);
-  if (it == snapshots_.end() || stands_alone(it->second)) return root_.rollback(id);
+  if (it == snapshots_.end()) return root_.rollback(id);
   const auto begin = std::chrono::steady_clock::now();
   TreeSnapshot& wanted = it->second;
   const auto refuge = root_.stands_on();
@@ -302,7 +298,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
   }
   RollbackResult result;
   try {
-    result = root_.rollback(id, {&streams, 0});
+    result = root_.rollback(id, {&streams, 0}, true);
   } catch (const snapshot::RollbackError& error) {
     // It is where it was; its children have gone ahead.
     if (!error.trusted() || !refuge || refuge == id || wanted.members.empty()) throw;

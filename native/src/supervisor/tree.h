@@ -57,8 +57,6 @@ class Tree {
  private:
   Member capture_member(const std::shared_ptr<Relative>& relative, const snapshot::CaptureOptions& options, snapshot::CaptureResult& result);
   std::vector<std::shared_ptr<Relative>> parents_first() const;
-  /// No child then, and none now.
-  bool stands_alone(const TreeSnapshot& wanted);
   std::vector<Zombie> zombies();
   void end_surplus(const TreeSnapshot& wanted);
   /// Who is there again, and not yet what it was.
