@@ -1,4 +1,4 @@
-// Sockets within the program: `sockets WHAT` with WHAT one of pairs, ends, tcp, listen, udp, blocked.
+// Sockets: `sockets WHAT` with WHAT one of pairs, ends, tcp, listen, udp, blocked, named, tree, outside PORT.
 #include "state.h"
 
 #include <fcntl.h>
@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 static const char* what;
 static int stream[2], packets[2], datagrams[2], half[2], widow[2], server = -1, client = -1, accepted = -1, udp[2], copy = -1;
@@ -351,6 +352,162 @@ static void blocked_clean_up(void) {
   for (int i = 0; i < 3; ++i) check("join", pthread_join(waiters[i], NULL), 0);
 }
 
+// Connections by a name, each end knowing that of the other; one of them half-closed.
+static int by_path[2], by_abstract[2], listeners[2];
+
+static void connect_named(int listener, int ends[2], const struct sockaddr_un* name, socklen_t length, int type) {
+  must("socket", ends[0] = socket(AF_UNIX, type, 0));
+  must("connect", connect(ends[0], (const struct sockaddr*)name, length));
+  must("accept", ends[1] = accept(listener, NULL, NULL));
+}
+
+static void named_set_up(void) {
+  struct sockaddr_un path = {.sun_family = AF_UNIX, .sun_path = "named"}, abstract = {.sun_family = AF_UNIX};
+  socklen_t length = (socklen_t)(sizeof(sa_family_t) + 1 + (size_t)snprintf(abstract.sun_path + 1, 60, "rollpoint-%d", getpid()));
+  must("socket", listeners[0] = socket(AF_UNIX, SOCK_STREAM, 0));
+  must("bind", bind(listeners[0], (struct sockaddr*)&path, sizeof path));
+  must("listen", listen(listeners[0], 5));
+  must("socket", listeners[1] = socket(AF_UNIX, SOCK_SEQPACKET, 0));
+  must("bind", bind(listeners[1], (struct sockaddr*)&abstract, length));
+  must("listen", listen(listeners[1], 5));
+  connect_named(listeners[0], by_path, &path, sizeof path, SOCK_STREAM);
+  connect_named(listeners[1], by_abstract, &abstract, length, SOCK_SEQPACKET);
+  int size = 30000;
+  must("option", setsockopt(by_path[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size));
+  put(by_path[0], "by path");
+  must("shutdown", shutdown(by_path[0], SHUT_WR));
+  put(by_path[1], "back");
+  put(by_abstract[0], "one");
+  put(by_abstract[0], "two");
+}
+
+static void named_original(void) {
+  char byte;
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  socklen_t length = sizeof name;
+  struct ucred who = {0};
+  socklen_t who_length = sizeof who;
+  int size = 0;
+  socklen_t size_length = sizeof size;
+  receive("by path", by_path[1], "by path");
+  check("its end", recv(by_path[1], &byte, 1, 0), 0);
+  receive("back", by_path[0], "back");
+  must("getpeername", getpeername(by_path[0], (struct sockaddr*)&name, &length));
+  check_text("peer", name.sun_path, "named");
+  must("credentials", getsockopt(by_path[1], SOL_SOCKET, SO_PEERCRED, &who, &who_length));
+  check("who connected", who.pid, getpid());
+  must("option", getsockopt(by_path[0], SOL_SOCKET, SO_SNDBUF, &size, &size_length));
+  check("size of the buffer", size, 60000);
+  receive("one", by_abstract[1], "one");
+  receive("two", by_abstract[1], "two");
+  nothing("no more", by_abstract[1]);
+  length = sizeof name;
+  must("getsockname", getsockname(by_abstract[1], (struct sockaddr*)&name, &length));
+  check("abstract", name.sun_path[0], 0);
+}
+
+static void named_change(void) {
+  for (int i = 0; i < 2; ++i) {
+    close(by_path[i]);
+    close(by_abstract[i]);
+  }
+  // What closes first leaves its file behind; another takes its place.
+  close(listeners[0]);
+  unlink("named");
+  struct sockaddr_un path = {.sun_family = AF_UNIX, .sun_path = "named"};
+  must("socket", listeners[0] = socket(AF_UNIX, SOCK_STREAM, 0));
+  must("bind", bind(listeners[0], (struct sockaddr*)&path, sizeof path));
+  must("listen", listen(listeners[0], 5));
+  connect_named(listeners[0], by_path, &path, sizeof path, SOCK_STREAM);
+  put(by_path[0], "anew");
+}
+
+static void named_changed(void) {
+  peeked("anew", by_path[1], "anew");
+  check("closed", fcntl(by_abstract[0], F_GETFD), -1);
+}
+
+// A child has the other ends; it does what it is told by a byte on `control`.
+static int control[2], data[2];
+static pid_t child;
+
+static void child_main(void) {
+  char command, text[64];
+  close(control[0]);
+  close(data[0]);
+  while (recv(control[1], &command, 1, 0) == 1) {
+    long length = 2;
+    memcpy(text, "ok", 2);
+    if (command == 'r') length = recv(data[1], text, sizeof text, MSG_DONTWAIT);
+    if (command == 's') put(data[1], "from the child");
+    if (command == 'c') close(data[1]);
+    check("reply", send(control[1], text, (size_t)length, 0), length);
+  }
+  _exit(0);
+}
+
+static void tell_child(const char* command, const char* reply) {
+  put(control[0], command);
+  receive(command, control[0], reply);
+}
+
+static void tree_set_up(void) {
+  must("control", socketpair(AF_UNIX, SOCK_SEQPACKET, 0, control));
+  must("data", socketpair(AF_UNIX, SOCK_STREAM, 0, data));
+  if (must("fork", child = fork()) == 0) child_main();
+  close(control[1]);
+  close(data[1]);
+  put(data[0], "from the parent");
+  tell_child("s", "ok");
+}
+
+static void tree_original(void) {
+  tell_child("r", "from the parent");
+  receive("from the child", data[0], "from the child");
+}
+
+static void tree_change(void) {
+  close(data[0]);
+  tell_child("c", "ok");
+  must("data", socketpair(AF_UNIX, SOCK_DGRAM, 0, udp));
+  put(udp[0], "new");
+}
+
+static void tree_changed(void) {
+  tell_child("p", "ok");
+  peeked("new", udp[1], "new");
+}
+
+static void tree_clean_up(void) {
+  int status = -1;
+  close(control[0]);
+  check("waitpid", waitpid(child, &status, 0), child);
+  check("status", status, 0);
+}
+
+// A connection to a program that is not ours, which sends back whatever it gets.
+static void outside_set_up(void) {
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons((uint16_t)atoi(state_argv[1]));
+  must("socket", client = socket(AF_INET, SOCK_STREAM, 0));
+  must("connect", connect(client, (struct sockaddr*)&address, sizeof address));
+  put(client, "hello");
+  receive("hello", client, "hello");
+}
+
+static void outside_original(void) {
+  put(client, "12345");
+  receive("12345", client, "12345");
+}
+
+static void outside_change(void) {
+  put(client, "1234567");
+  receive("1234567", client, "1234567");
+}
+
+static void outside_changed(void) { nothing("no more", client); }
+
 #define EACH(stage) \
   if (strcmp(what, "pairs") == 0) pairs_##stage(); \
   else if (strcmp(what, "ends") == 0) ends_##stage(); \
@@ -358,6 +515,9 @@ static void blocked_clean_up(void) {
   else if (strcmp(what, "listen") == 0) listen_##stage(); \
   else if (strcmp(what, "udp") == 0) udp_##stage(); \
   else if (strcmp(what, "blocked") == 0) blocked_##stage(); \
+  else if (strcmp(what, "named") == 0) named_##stage(); \
+  else if (strcmp(what, "tree") == 0) tree_##stage(); \
+  else if (strcmp(what, "outside") == 0) outside_##stage(); \
   else state_fail(what, "is no part of this program")
 
 void set_up(void) {
@@ -369,5 +529,6 @@ void change(void) { EACH(change); }
 void check_changed(void) { EACH(changed); }
 void clean_up(void) {
   if (strcmp(what, "blocked") == 0) blocked_clean_up();
+  if (strcmp(what, "tree") == 0) tree_clean_up();
   unlink("named");
 }

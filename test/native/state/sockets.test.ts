@@ -1,4 +1,5 @@
 // Sockets: what is in flight between two ends of the program, its listeners; what leads out of it is told.
+import { createServer, type AddressInfo } from 'node:net';
 import { describeKind } from '../../support/stateKinds';
 
 const program = 'sockets';
@@ -16,3 +17,27 @@ describeKind({
 });
 describeKind({ kind: 'UDP within the program: datagrams in flight, a socket closed since', program, args: ['udp'], expected: 'restored' });
 describeKind({ kind: 'Threads that wait in recv, accept and poll on sockets', program, args: ['blocked'], expected: 'restored' });
+describeKind({ kind: 'Unix sockets with names: connections, listeners, files of sockets', program, args: ['named'], expected: 'restored' });
+describeKind({ kind: 'Sockets between the program and its child', program, args: ['tree'], expected: 'restored' });
+
+describe('a connection to another program', () => {
+  const args = ['outside'];
+  const server = createServer((socket) => socket.on('error', () => socket.destroy()).pipe(socket));
+  before((done) => {
+    server.listen(0, '127.0.0.1', () => {
+      args.push(String((server.address() as AddressInfo).port));
+      done();
+    });
+  });
+  after((done) => {
+    server.close(done);
+  });
+  describeKind({
+    kind: 'Connections that lead out of the program',
+    program,
+    args,
+    expected: 'told',
+    warnings: /^Since the snapshot 12 bytes went to 127\.0\.0\.1:\d+ and 12 bytes came from there/,
+    note: 'Told at the capture, and with the number of bytes that have passed since at the rollback.',
+  });
+});
