@@ -77,10 +77,18 @@ export class SessionHost implements DebuggeeHost {
   }
 
   async armRestore(id: number): Promise<void> {
-    const { result } = await this.target.armRestore(id);
+    const told = new Set<string>();
+    const { result } = await this.target.armRestore(id, async () => {
+      for (const sentence of await this.core.passedOutside(id)) {
+        told.add(sentence);
+        this.listener.warning(sentence);
+      }
+    });
     this.listener.trace(`rolled back to ${id}: ${result.pagesWritten} pages in ${result.micros} µs`);
-    for (const warning of result.warnings) {
-      this.listener.warning(warning.message);
+    for (const { message } of result.warnings) {
+      if (!told.has(message)) {
+        this.listener.warning(message);
+      }
     }
   }
 

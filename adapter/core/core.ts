@@ -210,6 +210,10 @@ export class Core extends EventEmitter<CoreEvents> {
     return this.live().stats();
   }
 
+  passedOutside(id: number): Promise<string[]> {
+    return this.live().passedOutside(id);
+  }
+
   verify(id: number): Promise<Difference[]> {
     return this.live().verify(id);
   }

@@ -234,6 +234,8 @@ export interface Supervisor {
   capture(options: { tid: number; files: 'rewind' | 'keep'; fileLimit?: number }): Promise<CaptureResult>;
   /** Rolls the stopped debuggee back, in place. On failure returns to the state before or rejects with trusted: false. */
   rollback(id: number): Promise<RollbackResult>;
+  /** In sentences, what has passed out of the program since snapshot `id`, over connections: a rollback cannot take it back. */
+  passedOutside(id: number): Promise<string[]>;
   /** Memory of a deleted snapshot that no other needs is freed. Its children hang under its parent. */
   deleteSnapshot(id: number): Promise<void>;
   /** Bytes that would be freed by deleting each snapshot alone are not known; this is the whole. */

@@ -1,4 +1,5 @@
-// Sockets: `sockets WHAT` with WHAT one of pairs, ends, tcp, listen, udp, blocked, named, tree, outside PORT.
+// Sockets: `sockets WHAT` with WHAT one of pairs, ends, tcp, listen, udp, blocked, named, backlog, tree,
+// outside PORT.
 #include "state.h"
 
 #include <fcntl.h>
@@ -427,6 +428,67 @@ static void named_changed(void) {
   check("closed", fcntl(by_abstract[0], F_GETFD), -1);
 }
 
+// Connections that wait to be accepted.
+static int waiting_path[2], waiting_tcp[2], later = -1, taken[4] = {-1, -1, -1, -1};
+
+static void connect_to_path(int* fd) {
+  struct sockaddr_un path = {.sun_family = AF_UNIX, .sun_path = "named"};
+  must("socket", *fd = socket(AF_UNIX, SOCK_STREAM, 0));
+  must("connect", connect(*fd, (struct sockaddr*)&path, sizeof path));
+}
+
+static void backlog_set_up(void) {
+  struct sockaddr_un path = {.sun_family = AF_UNIX, .sun_path = "named"};
+  socklen_t length = sizeof address;
+  listen_somewhere();
+  must("getsockname", getsockname(server, (struct sockaddr*)&address, &length));
+  must("socket", listeners[0] = socket(AF_UNIX, SOCK_STREAM, 0));
+  must("bind", bind(listeners[0], (struct sockaddr*)&path, sizeof path));
+  must("listen", listen(listeners[0], 5));
+  for (int i = 0; i < 2; ++i) {
+    connect_to_path(&waiting_path[i]);
+    must("socket", waiting_tcp[i] = socket(AF_INET, SOCK_STREAM, 0));
+    must("connect", connect(waiting_tcp[i], (struct sockaddr*)&address, sizeof address));
+  }
+}
+
+static void backlog_original(void) {
+  for (int i = 0; i < 2; ++i) {
+    struct sockaddr_in from, local;
+    socklen_t from_length = sizeof from, local_length = sizeof local;
+    await("path", listeners[0]);
+    await("tcp", server);
+    must("accept", taken[i] = accept(listeners[0], NULL, NULL));
+    must("accept", taken[2 + i] = accept(server, (struct sockaddr*)&from, &from_length));
+    must("getsockname", getsockname(waiting_tcp[i], (struct sockaddr*)&local, &local_length));
+    check("who was accepted", from.sin_port, local.sin_port);
+    put(waiting_path[i], i ? "second" : "first");
+    receive("by path", taken[i], i ? "second" : "first");
+    put(taken[2 + i], "welcome");
+    receive("by port", waiting_tcp[i], "welcome");
+  }
+  struct pollfd none[2] = {{listeners[0], POLLIN, 0}, {server, POLLIN, 0}};
+  check("nobody else waits", poll(none, 2, 0), 0);
+}
+
+static void backlog_change(void) {
+  for (int i = 0; i < 4; ++i) close(taken[i]);
+  close(waiting_path[0]);
+  close(waiting_tcp[1]);
+  connect_to_path(&later);
+}
+
+static void backlog_changed(void) {
+  struct pollfd state[2] = {{listeners[0], POLLIN, 0}, {server, POLLIN, 0}};
+  check("one waits", poll(state, 2, 0), 1);
+  check("one waits by path", state[0].revents, POLLIN);
+}
+
+static void backlog_otherwise(void) {
+  connect_to_path(&later);
+  for (int i = 0; i < 2; ++i) close(waiting_path[i]);
+}
+
 // A child has the other ends; it does what it is told by a byte on `control`.
 static int control[2], data[2];
 static pid_t child;
@@ -516,6 +578,7 @@ static void outside_changed(void) { nothing("no more", client); }
   else if (strcmp(what, "udp") == 0) udp_##stage(); \
   else if (strcmp(what, "blocked") == 0) blocked_##stage(); \
   else if (strcmp(what, "named") == 0) named_##stage(); \
+  else if (strcmp(what, "backlog") == 0) backlog_##stage(); \
   else if (strcmp(what, "tree") == 0) tree_##stage(); \
   else if (strcmp(what, "outside") == 0) outside_##stage(); \
   else state_fail(what, "is no part of this program")
@@ -527,6 +590,9 @@ void set_up(void) {
 void check_original(void) { EACH(original); }
 void change(void) { EACH(change); }
 void check_changed(void) { EACH(changed); }
+void change_otherwise(void) {
+  if (strcmp(what, "backlog") == 0) backlog_otherwise();
+}
 void clean_up(void) {
   if (strcmp(what, "blocked") == 0) blocked_clean_up();
   if (strcmp(what, "tree") == 0) tree_clean_up();

@@ -62,6 +62,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
       InstanceMethod<&SupervisorBinding::delete_snapshot>("deleteSnapshot"),
       InstanceMethod<&SupervisorBinding::stats>("stats"),
       InstanceMethod<&SupervisorBinding::verify>("verify"),
+      InstanceMethod<&SupervisorBinding::passed_outside>("passedOutside"),
     });
   }
 
@@ -355,6 +356,17 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
         object.Set("twinBytes", static_cast<double>(stats.twin_bytes));
         object.Set("settleMicros", stats.settle_micros);
         return object;
+      };
+    });
+  }
+
+  Napi::Value passed_outside(const Napi::CallbackInfo& info) {
+    const auto id = info[0].ToNumber().Uint32Value();
+    return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
+      return [sentences = s->snapshots().passed_outside(id)](Napi::Env env) {
+        auto array = Napi::Array::New(env);
+        for (auto& sentence : sentences) array.Set(array.Length(), sentence);
+        return array;
       };
     });
   }

@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -141,9 +142,9 @@ std::optional<UnixFacts> unix_facts(ino_t inode) {
   request.sdiag_family = AF_UNIX;
   request.udiag_states = ~0u;
   request.udiag_ino = static_cast<uint32_t>(inode);
-  request.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_VFS;
+  request.udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN;
   request.udiag_cookie[0] = request.udiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  alignas(nlmsghdr) char reply[4096];
+  alignas(nlmsghdr) char reply[1 << 15];
   const size_t size = ask(SOCK_DIAG_BY_FAMILY, request, reply, sizeof reply);
   if (size == 0) return std::nullopt;
   UnixFacts facts;
@@ -158,6 +159,16 @@ std::optional<UnixFacts> unix_facts(ino_t inode) {
       facts.peer = peer;
     } else if (attribute.nla_type == UNIX_DIAG_SHUTDOWN) {
       facts.shutdown = *data;
+    } else if (attribute.nla_type == UNIX_DIAG_ICONS) {
+      for (size_t i = NLA_HDRLEN; i + sizeof(uint32_t) <= attribute.nla_len; i += sizeof(uint32_t)) {
+        uint32_t client;
+        memcpy(&client, reply + at + i, sizeof client);
+        facts.applicants.push_back(client);
+      }
+    } else if (attribute.nla_type == UNIX_DIAG_RQLEN) {
+      unix_diag_rqlen length;
+      memcpy(&length, data, sizeof length);
+      facts.backlog = static_cast<int>(length.udiag_wqueue);
     } else if (attribute.nla_type == UNIX_DIAG_VFS) {
       unix_diag_vfs file;
       memcpy(&file, data, sizeof file);
@@ -175,9 +186,8 @@ std::optional<TcpFacts> tcp_facts(int fd) {
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return std::nullopt;
   TcpFacts facts;
   facts.state = info.tcpi_state;
-  if (facts.state == 10) {  // TCP_LISTEN: two fields have another meaning (tcp_get_info)
+  if (facts.state == 10) {  // TCP_LISTEN: some fields have another meaning (tcp_get_info)
     facts.backlog = static_cast<int>(info.tcpi_sacked);
-    facts.waiting = static_cast<int>(info.tcpi_unacked);
     return facts;
   }
   ioctl(fd, SIOCOUTQNSD, &facts.unsent);
@@ -210,6 +220,49 @@ std::optional<ino_t> tcp_owner(const std::string& local, const std::string& peer
   memcpy(&answer, reply + NLMSG_HDRLEN, sizeof answer);
   if (answer.idiag_state == 10) return std::nullopt;  // a listener answers for connections that are not there
   return answer.idiag_inode;
+}
+
+// A connection that nobody has accepted belongs to no inode. One that its owner has closed is in another state by then.
+std::vector<ino_t> applicants(int listener, int family) {
+  struct stat info {};
+  if (family == AF_UNIX) {
+    auto facts = fstat(listener, &info) == 0 ? unix_facts(info.st_ino) : std::nullopt;
+    return facts ? std::move(facts->applicants) : std::vector<ino_t>();
+  }
+  std::vector<ino_t> result;
+  const auto local = local_address(listener);
+  const util::UniqueFd diag(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  struct {
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+  } message{};
+  message.header = {sizeof message, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0};
+  message.request.sdiag_family = static_cast<uint8_t>(family);
+  message.request.sdiag_protocol = IPPROTO_TCP;
+  message.request.idiag_states = 1 << 1 | 1 << 8;  // TCP_ESTABLISHED, TCP_CLOSE_WAIT
+  message.request.id.idiag_sport = htons(static_cast<uint16_t>(port_of(local)));
+  if (send(diag.get(), &message, sizeof message, 0) < 0) return result;
+  alignas(nlmsghdr) char reply[1 << 15];
+  for (;;) {
+    auto left = static_cast<unsigned>(std::max<ssize_t>(0, recv(diag.get(), reply, sizeof reply, MSG_DONTWAIT)));
+    if (left == 0) return result;
+    for (auto* header = reinterpret_cast<const nlmsghdr*>(reply); NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+      if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY) return result;
+      inet_diag_msg answer;
+      memcpy(&answer, NLMSG_DATA(header), sizeof answer);
+      if (answer.idiag_inode) continue;
+      sockaddr_in6 ours{}, theirs{};
+      ours.sin6_family = theirs.sin6_family = answer.idiag_family;
+      ours.sin6_port = answer.id.idiag_sport;
+      theirs.sin6_port = answer.id.idiag_dport;
+      for (auto [address, bytes] : {std::pair{&ours, answer.id.idiag_src}, std::pair{&theirs, answer.id.idiag_dst}}) {
+        if (answer.idiag_family == AF_INET) memcpy(&reinterpret_cast<sockaddr_in*>(address)->sin_addr, bytes, 4);
+        else memcpy(&address->sin6_addr, bytes, 16);
+      }
+      const auto pack = [](const sockaddr_in6& address) { return std::string(reinterpret_cast<const char*>(&address), sizeof address); };
+      result.push_back(tcp_owner(pack(theirs), pack(ours)).value_or(0));
+    }
+  }
 }
 
 int shutdown_of(int fd, int family, bool tcp) {

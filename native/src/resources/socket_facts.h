@@ -36,6 +36,8 @@ struct UnixFacts {
   ino_t peer = 0;  // 0: none, or closed
   int shutdown = 0;  // 1 for reading, 2 for writing
   ObjectKey name{};  // the file it is bound to
+  std::vector<ino_t> applicants;  // of a listener, in order
+  int backlog = 0;  // of a listener: its limit
 };
 /// Nothing where the kernel does not tell.
 std::optional<UnixFacts> unix_facts(ino_t inode);
@@ -43,7 +45,6 @@ std::optional<UnixFacts> unix_facts(ino_t inode);
 struct TcpFacts {
   int state = 0;  // as in netinet/tcp.h
   int backlog = 0;  // of a listener: its limit
-  int waiting = 0;  // of a listener: connections that nobody has accepted
   uint64_t sent = 0;  // bytes that the program has written
   uint64_t received = 0;  // bytes that have arrived, read or not
   int unsent = 0;  // of `sent`, what the kernel still holds back
@@ -51,6 +52,9 @@ struct TcpFacts {
 std::optional<TcpFacts> tcp_facts(int fd);
 /// Who has the connection with these ends: its inode, 0 where its owner has closed it; nothing where there is none.
 std::optional<ino_t> tcp_owner(const std::string& local, const std::string& peer);
+
+/// Who waits at a listener to be accepted: the inodes of their sockets, 0 where that is closed. In order, but for TCP.
+std::vector<ino_t> applicants(int listener, int family);
 
 /// 1 for reading, 2 for writing. `tcp`: it is a connection of that protocol.
 int shutdown_of(int fd, int family, bool tcp);

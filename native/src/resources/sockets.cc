@@ -1,6 +1,7 @@
 #include "resources/sockets.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 
 namespace rollpoint::resources {
@@ -71,11 +73,13 @@ Socket read_socket(int fd) {
 // Who is at the other end of a unix socket.
 void find_unix_partner(const SharedIdentity& identity, Socket& socket, const std::map<ino_t, SharedIdentity>& by_inode, const tracee::Process& process) {
   const auto facts = unix_facts(identity->now.second);
-  if (const auto path = path_of(socket.local); !path.empty()) {
+  // One that was accepted has the name of its listener, whose business the file is.
+  if (const auto path = path_of(socket.local); !path.empty() && (socket.peer.empty() || socket.type == SOCK_DGRAM)) {
     if (path.front() != '/') socket.directory = directory_of(process);
     struct stat info {};
     if (facts && stat(file_of(socket).c_str(), &info) == 0 && info.st_ino == facts->name.second) socket.mode = info.st_mode & 07777;
   }
+  if (facts && socket.listening) socket.backlog = facts->backlog;
   if (!facts || socket.listening) {
     socket.outside = !facts && !socket.listening && !socket.peer.empty();
     return;
@@ -89,6 +93,25 @@ void find_unix_partner(const SharedIdentity& identity, Socket& socket, const std
   } else if (!socket.peer.empty()) {
     // Closing ends both directions for the other side; to wait in a queue does not.
     (socket.type == SOCK_DGRAM || facts->shutdown == 3 ? socket.widowed : socket.waiting) = true;
+  }
+}
+
+// Who waits at a listener to be accepted.
+void find_applicants(const SharedIdentity& listener, int fd, Sockets& sockets, const std::map<ino_t, SharedIdentity>& by_inode) {
+  pollfd state{fd, POLLIN, 0};
+  if (poll(&state, 1, 0) <= 0) return;
+  auto& socket = sockets.at(listener);
+  auto inodes = applicants(fd, socket.family);
+  socket.applicants = inodes.size();
+  if (socket.is_tcp()) std::sort(inodes.begin(), inodes.end());  // as they were made
+  for (size_t place = 0; place < inodes.size(); ++place) {
+    const auto it = by_inode.find(inodes[place]);
+    if (it == by_inode.end()) {
+      socket.strangers = true;
+      continue;
+    }
+    sockets.at(it->second).listener = listener;
+    sockets.at(it->second).place = place;
   }
 }
 
@@ -178,8 +201,13 @@ Sockets read_sockets(Holders holders, util::Warnings& warnings) {
     if (socket.family != AF_UNIX && !socket.is_tcp() && !socket.is_udp()) {
       warnings.push_back({"socket", "The socket at " + name() + " is of a kind that cannot be rolled back: it stays as it is."});
     } else if (socket.listening) {
-      pollfd state{fd, POLLIN, 0};
-      if (poll(&state, 1, 0) > 0) warnings.push_back({"socket", "Connections to " + address_text(socket.local) + " (" + name() + ") wait to be accepted: those that are accepted later do not wait again after a rollback."});
+      find_applicants(identity, fd, sockets, by_inode);
+      if (socket.strangers) warnings.push_back({"socket", "Connections from other programs, or closed already, wait to be accepted at " + address_text(socket.local) + " (" + name() + "): those that are accepted later do not wait again after a rollback."});
+    } else if (socket.waiting) {
+      int sent = 0;
+      if (!socket.is_tcp()) ioctl(fd, SIOCOUTQ, &sent);
+      socket.sent = socket.is_tcp() ? socket.sent : static_cast<uint64_t>(sent);
+      if (socket.sent) warnings.push_back({"socket", "The connection at " + name() + " waits to be accepted, and has sent something already: once it has been accepted, that does not come back."});
     } else {
       const bool arrived = !socket.is_tcp() || !socket.partner || has_arrived(own.at(socket.partner).fd.get(), fd);
       auto queue = peek_queue(fd, socket.is_stream());
@@ -192,6 +220,33 @@ Sockets read_sockets(Holders holders, util::Warnings& warnings) {
   }
   for (auto& [peer, names] : outside) warnings.push_back({"connection", "The connection to " + peer + " (" + names + ") leads out of the program: it stays as it is, and what is sent over it cannot be taken back."});
   return sockets;
+}
+
+std::optional<std::string> passed_outside(Holders holders, const Sockets::value_type& since, int fd) {
+  auto& [identity, socket] = since;
+  if (!socket.outside || socket.standard) return std::nullopt;
+  const auto peer = socket.peer.empty() ? "another program" : address_text(socket.peer);
+  const auto names = name_numbers(holders, identity);
+  if (fd < 0) return "The connection to " + peer + " (" + names + ") was closed since the snapshot, and nobody but the program can open it again.";
+  const auto facts = socket.is_tcp() ? tcp_facts(fd) : std::nullopt;
+  if (!facts) return "The connection to " + peer + " (" + names + ") leads out of the program: what has passed over it since the snapshot cannot be taken back.";
+  if (facts->sent == socket.sent && facts->received == socket.received) return std::nullopt;
+  return "Since the snapshot " + plural(facts->sent - socket.sent, "byte") + " went to " + peer + " and " + plural(facts->received - socket.received, "byte") + " came from there (" + names + "): that cannot be taken back.";
+}
+
+std::vector<std::string> passed_outside(Holders holders, const Sockets& since) {
+  std::vector<std::string> result;
+  std::set<ObjectKey> keys;
+  for (auto& [identity, socket] : since)
+    if (socket.outside) keys.insert(identity->now);
+  if (keys.empty()) return result;
+  auto ends = live_ends(holders, DescriptorKind::kSocket, keys);
+  const auto live = by_key(ends);
+  for (auto& entry : since) {
+    const auto it = live.find(entry.first->now);
+    if (auto sentence = passed_outside(holders, entry, it == live.end() ? -1 : it->second.front()->fd.get())) result.push_back(std::move(*sentence));
+  }
+  return result;
 }
 
 std::vector<std::string> compare_sockets(Holders holders, const Sockets& wanted) {
@@ -210,6 +265,7 @@ std::vector<std::string> compare_sockets(Holders holders, const Sockets& wanted)
       if (auto now = peek_queue(fd, socket.is_stream()); !now || *now != socket.queue) result.push_back("What is in flight to " + name() + " differs.");
     if (shutdown_of(fd, socket.family, socket.is_tcp()) != socket.shutdown) result.push_back("The shutdown of " + name() + " differs.");
     if (socket.waiting && !still_waits(socket, fd)) result.push_back("The connection of " + name() + " does not wait to be accepted.");
+    if (socket.listening && !socket.strangers && applicants(fd, socket.family).size() != socket.applicants) result.push_back("What waits to be accepted at " + name() + " differs.");
     if (socket.reset && !has_error(fd)) result.push_back("The reset of " + name() + " is missing.");
     for (auto& [level, option_name, value] : socket.options)
       if (option(fd, level, option_name) != value) result.push_back("Option " + std::to_string(level) + "/" + std::to_string(option_name) + " of " + name() + " differs.");

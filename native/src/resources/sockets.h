@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,14 @@ struct Socket {
   std::string local, peer;  // as sockaddr, empty where there is none
   bool listening = false;
   int backlog = 0;
+  size_t applicants = 0;   // of a listener: connections that wait to be accepted
+  bool strangers = false;  // some of them from other processes, or closed already
   SharedIdentity partner;  // the other end, where it is in the tree
   bool widowed = false;    // the other end was closed before
   bool reset = false;      // and with bytes that it had not read
   bool waiting = false;    // nobody has accepted it yet
+  SharedIdentity listener;  // where it waits
+  size_t place = 0;         // how many are before it
   bool outside = false;    // the other end belongs to another process
   bool standard = false;   // it is open at 0 to 2 only
   int shutdown = 0;        // 1 for reading, 2 for writing
@@ -45,6 +50,11 @@ using Sockets = std::map<SharedIdentity, Socket>;
 Sockets read_sockets(Holders holders, util::Warnings& warnings);
 /// In words, how the live sockets differ.
 std::vector<std::string> compare_sockets(Holders holders, const Sockets& wanted);
+
+/// Sentences on what has passed out of the program since, if anything: no rollback takes it back.
+std::vector<std::string> passed_outside(Holders holders, const Sockets& since);
+/// The same for one of them. `fd` is -1 where it is closed.
+std::optional<std::string> passed_outside(Holders holders, const Sockets::value_type& since, int fd);
 
 /// A connection that is still waiting to be accepted, as `socket` was.
 bool still_waits(const Socket& socket, int fd);

@@ -54,6 +54,20 @@ UniqueFd accept_from(const UniqueFd& listener) {
   return UniqueFd(is_readable(listener.get(), 500) ? accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC) : -1);
 }
 
+// The program's working directory for the moment, where a path is relative to it.
+int64_t enter(RemoteSyscalls& remote, const std::string& directory) {
+  if (directory.empty()) return -1;
+  const auto former = remote.call(SYS_open, remote.put(".", 2), O_PATH | O_CLOEXEC);
+  remote.call(SYS_chdir, remote.put(directory.c_str(), directory.size() + 1));
+  return former;
+}
+
+void leave(RemoteSyscalls& remote, int64_t former) {
+  if (former < 0) return;
+  remote.call(SYS_fchdir, static_cast<uint64_t>(former));
+  remote.call(SYS_close, static_cast<uint64_t>(former));
+}
+
 }  // namespace
 
 // Within the program: a socket has the rights and the network of who made it.
@@ -86,16 +100,9 @@ bool SocketsRollback::bind_in_program(const Entry& entry, int fd) {
   Courier courier(process);
   const int number = courier.deliver_anywhere(fd);
   RemoteSyscalls remote(process);
-  int64_t former = -1;
-  if (!socket.directory.empty()) {
-    former = remote.call(SYS_open, remote.put(".", 2), O_PATH | O_CLOEXEC);
-    remote.call(SYS_chdir, remote.put(socket.directory.c_str(), socket.directory.size() + 1));
-  }
+  const int64_t former = enter(remote, socket.directory);
   const auto result = remote.call(SYS_bind, static_cast<uint64_t>(number), remote.put(socket.local.data(), socket.local.size()), socket.local.size());
-  if (former >= 0) {
-    remote.call(SYS_fchdir, static_cast<uint64_t>(former));
-    remote.call(SYS_close, static_cast<uint64_t>(former));
-  }
+  leave(remote, former);
   remote.call(SYS_close, static_cast<uint64_t>(number));
   if (result < 0) return errno = static_cast<int>(-result), false;
   if (socket.mode) chmod(file.c_str(), socket.mode);
@@ -163,35 +170,50 @@ void SocketsRollback::make_connection(const Entry& entry) {
   }
 }
 
+// Whether accepted since or not, it waits again.
+void SocketsRollback::make_waiting(const Entry& entry) {
+  auto& [identity, socket] = entry;
+  const auto listener = sockets_.find(socket.listener);
+  if (listener == sockets_.end() || !live_.contains(listener->first)) return;
+  UniqueFd fd;
+  if (socket.is_tcp()) {
+    if (!connect_from(entry, fd, socket.local, socket.peer)) fd.reset();
+  } else {
+    fd = make(entry);
+    if (!fd || (is_named(socket.local) && !bind_again(entry, fd.get())) || !connect_in_program(entry, fd.get(), listener->second)) fd.reset();
+  }
+  if (!fd) return tell("The connection at " + name_numbers(holders_, identity) + ", which waited to be accepted at " + address_text(socket.peer) + ", could not be made again: " + strerror(errno) + ".");
+  if (socket.is_tcp() && local_address(fd.get()) != socket.local) tell("The connection at " + name_numbers(holders_, identity) + " waits to be accepted again, now from " + address_text(local_address(fd.get())) + ".");
+  if (socket.sent) tell("What the connection at " + name_numbers(holders_, identity) + " had sent before it was accepted does not come back: " + plural(socket.sent, "byte") + ".");
+  adopt(identity, std::move(fd));
+}
+
+// Who connects is who the other end is told of (SO_PEERCRED).
+bool SocketsRollback::connect_in_program(const Entry& client, int fd, const Socket& listener) {
+  auto& process = owner_of(client.first);
+  Courier courier(process);
+  const int number = courier.deliver_anywhere(fd);
+  RemoteSyscalls remote(process);
+  const auto flags = fcntl(fd, F_GETFL);
+  fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  const int64_t former = enter(remote, listener.directory);
+  const auto result = remote.call(SYS_connect, static_cast<uint64_t>(number), remote.put(listener.local.data(), listener.local.size()), listener.local.size());
+  leave(remote, former);
+  remote.call(SYS_close, static_cast<uint64_t>(number));
+  fcntl(fd, F_SETFL, flags);
+  if (result < 0) errno = static_cast<int>(-result);
+  return result >= 0;
+}
+
 // By the program's own listener, so that both ends have their names again.
 bool SocketsRollback::make_unix_by_name(const End& client, const End& server) {
   auto listener = listener_at(server.local, AF_UNIX);
-  if (!listener || !client.identity || is_named(client.local)) return false;
-  const auto& entry = *sockets_.find(client.identity);
+  if (!listener || is_named(client.local)) return false;
+  const auto& entry = *sockets_.find(client.identity ? client.identity : server.identity);
   auto fd = make(entry);
   if (!fd) return false;
-  // Who connects is who the other end is told of (SO_PEERCRED).
-  auto& process = owner_of(client.identity);
-  {
-    Courier courier(process);
-    const int number = courier.deliver_anywhere(fd.get());
-    RemoteSyscalls remote(process);
-    const auto flags = fcntl(fd.get(), F_GETFL);
-    fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK);
-    int64_t former = -1;
-    if (const auto& bound = *std::find_if(sockets_.begin(), sockets_.end(), [&](auto& other) { return other.second.listening && other.second.local == server.local; }); !bound.second.directory.empty()) {
-      former = remote.call(SYS_open, remote.put(".", 2), O_PATH | O_CLOEXEC);
-      remote.call(SYS_chdir, remote.put(bound.second.directory.c_str(), bound.second.directory.size() + 1));
-    }
-    remote.call(SYS_connect, static_cast<uint64_t>(number), remote.put(server.local.data(), server.local.size()), server.local.size());
-    if (former >= 0) {
-      remote.call(SYS_fchdir, static_cast<uint64_t>(former));
-      remote.call(SYS_close, static_cast<uint64_t>(former));
-    }
-    remote.call(SYS_close, static_cast<uint64_t>(number));
-    fcntl(fd.get(), F_SETFL, flags);
-  }
-  if (peer_address(fd.get()).empty()) return false;
+  const auto bound = std::find_if(sockets_.begin(), sockets_.end(), [&](auto& other) { return other.second.listening && other.second.local == server.local; });
+  if (!connect_in_program(entry, fd.get(), bound->second)) return false;
   auto other = accept_from(listener);
   if (!other) return false;
   adopt(client, server.identity, std::move(fd));

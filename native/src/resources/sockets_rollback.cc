@@ -46,6 +46,8 @@ SocketsRollback::SocketsRollback(Holders wanted, const Sockets& sockets) : holde
   for (auto& [identity, socket] : sockets)
     if (auto it = live.find(identity->now); it != live.end()) live_[identity] = duplicate_of(it->second.front()->fd);
   const auto broken = find_broken();
+  for (auto& entry : sockets_)
+    if (auto it = live_.find(entry.first); it != live_.end() && entry.second.listening && !broken.contains(entry.first) && (!broken.empty() || !has_its_applicants(entry))) turn_away(entry, it->second.get());
   if (broken.empty()) return;
   release(broken);
   // A port is free for another listener only where all that use it allow that; finish() puts the option back.
@@ -58,19 +60,25 @@ SocketsRollback::SocketsRollback(Holders wanted, const Sockets& sockets) : holde
   for (auto& identity : broken) connect_datagrams(*sockets.find(identity));
   for (auto& identity : broken)
     if (!live_.contains(identity)) make_connection(*sockets.find(identity));
+  std::vector<const Entry*> waiting;
+  for (auto& identity : broken)
+    if (const auto& entry = *sockets.find(identity); entry.second.waiting) waiting.push_back(&entry);
+  std::sort(waiting.begin(), waiting.end(), [](auto* a, auto* b) { return a->second.place < b->second.place; });
+  for (auto* entry : waiting) make_waiting(*entry);
 }
 
 // What the snapshot lacks goes: its names and ports must be free, at once and not in a minute.
 void SocketsRollback::close_surplus() {
   auto surplus = surplus_sockets(holders_);
+  for (auto& [identity, socket] : sockets_) ours_.insert(identity->now.second);
   if (surplus.empty()) return;
-  std::set<ino_t> inodes;
-  for (auto& end : surplus) inodes.insert(end.key.second);
-  for (auto& [identity, socket] : sockets_) inodes.insert(identity->now.second);
+  for (auto& end : surplus) ours_.insert(end.key.second);
   for (auto& end : surplus) {
     const int fd = end.fd.get();
     const auto local = local_address(fd), peer = peer_address(fd);
     if (const auto path = path_of(local); !path.empty()) {
+      // One that was accepted has the name of its listener.
+      if (!peer.empty() && int_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_DGRAM) continue;
       const auto facts = unix_facts(end.key.second);
       const auto file = path.front() == '/' ? path : "/proc/" + std::to_string(holders_[end.holder].process->pid()) + "/cwd/" + path;
       struct stat info {};
@@ -78,7 +86,7 @@ void SocketsRollback::close_surplus() {
     } else if (port_of(peer) && int_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM) {
       const auto owner = tcp_owner(peer, local);
       const linger hard{1, 0};
-      if (owner && (*owner == 0 || inodes.contains(*owner))) setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+      if (owner && (*owner == 0 || ours_.contains(*owner))) setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     }
   }
   for (size_t holder = 0; holder < holders_.size(); ++holder) {
@@ -98,7 +106,38 @@ std::set<SharedIdentity> SocketsRollback::find_broken() const {
     broken.insert(entry.first);
     if (sockets_.contains(entry.second.partner)) broken.insert(entry.second.partner);
   }
+  // Others get their connections through the same listeners: who waits there makes way and comes back last, in order.
+  const auto keeps = [&](const Entry& entry) { return !live_.contains(entry.first) || !entry.second.listening || has_its_applicants(entry); };
+  if (!broken.empty() || !std::all_of(sockets_.begin(), sockets_.end(), keeps))
+    for (auto& [identity, socket] : sockets_)
+      if (socket.waiting) broken.insert(identity);
   return broken;
+}
+
+bool SocketsRollback::has_its_applicants(const Entry& listener) const {
+  auto& [identity, socket] = listener;
+  const auto now = applicants(live_.at(identity).get(), socket.family);
+  size_t known = 0;
+  for (auto& [other, one] : sockets_)
+    if (one.listener == identity) known += std::find(now.begin(), now.end(), other->now.second) != now.end() ? 1 : 2;
+  return socket.strangers || (now.size() == socket.applicants && known == now.size());
+}
+
+// Those of the program only: nobody could make another program try again.
+void SocketsRollback::turn_away(const Entry& listener, int fd) {
+  auto& [identity, socket] = listener;
+  const auto now = applicants(fd, socket.family);
+  const bool strangers = std::any_of(now.begin(), now.end(), [&](ino_t inode) { return inode && !ours_.contains(inode); });
+  if (socket.strangers || strangers) {
+    if (strangers && !socket.strangers) tell("Connections from other programs have come to " + address_text(socket.local) + " (" + name_numbers(holders_, identity) + ") since, and wait to be accepted: they stay.");
+    return;
+  }
+  for (pollfd state{fd, POLLIN, 0}; poll(&state, 1, 0) > 0;) {
+    const UniqueFd applicant(accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!applicant) return;
+    const linger hard{1, 0};
+    setsockopt(applicant.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  }
 }
 
 // Whether the one that lives can become what it was.
@@ -113,6 +152,7 @@ bool SocketsRollback::usable(const Entry& entry) const {
   const int shutdown = shutdown_of(fd, socket.family, socket.is_tcp());
   if (shutdown & ~socket.shutdown) return false;
   if (socket.waiting) return still_waits(socket, fd);
+  if (socket.widowed && still_waits(socket, fd)) return false;
   struct stat info {};
   if (socket.mode) {
     const auto facts = unix_facts(identity->now.second);
@@ -243,18 +283,6 @@ void SocketsRollback::restore_shutdown(const Entry& entry, int fd) {
   if (more & 1 && !by_other) ::shutdown(fd, SHUT_RD);
 }
 
-void SocketsRollback::tell_outside(const Entry& entry) {
-  auto& [identity, socket] = entry;
-  const auto it = live_.find(identity);
-  if (socket.standard) return;
-  const auto peer = socket.peer.empty() ? "another program" : address_text(socket.peer);
-  if (it == live_.end()) return tell("The connection to " + peer + " (" + name_numbers(holders_, identity) + ") was closed since the snapshot, and nobody but the program can open it again.");
-  const auto facts = socket.is_tcp() ? tcp_facts(it->second.get()) : std::nullopt;
-  if (!facts) return tell("The connection to " + peer + " (" + name_numbers(holders_, identity) + ") leads out of the program: what has passed over it since the snapshot cannot be taken back.");
-  if (facts->sent == socket.sent && facts->received == socket.received) return;
-  tell("Since the snapshot " + plural(facts->sent - socket.sent, "byte") + " went to " + peer + " and " + plural(facts->received - socket.received, "byte") + " came from there (" + name_numbers(holders_, identity) + "): that cannot be taken back.");
-}
-
 void SocketsRollback::restore_flags() {
   for (auto& holder : holders_)
     for (auto& [number, descriptor] : *holder.table) {
@@ -286,8 +314,10 @@ util::Warnings SocketsRollback::finish() {
     if (int_option(fd, SOL_SOCKET, SO_PEEK_OFF) != socket.peek_offset) set_int(fd, SOL_SOCKET, SO_PEEK_OFF, socket.peek_offset);
   });
   restore_flags();
-  for (auto& entry : sockets_)
-    if (entry.second.outside) tell_outside(entry);
+  for (auto& entry : sockets_) {
+    const auto it = live_.find(entry.first);
+    if (auto sentence = passed_outside(holders_, entry, it == live_.end() ? -1 : it->second.get())) tell(std::move(*sentence));
+  }
   return std::move(left_);
 }
 

@@ -34,6 +34,9 @@ class SocketsRollback {
 
   bool usable(const Entry& entry) const;
   std::set<SharedIdentity> find_broken() const;
+  bool has_its_applicants(const Entry& listener) const;
+  void turn_away(const Entry& listener, int fd);
+  void make_waiting(const Entry& entry);
   void close_surplus();
   void release(const std::set<SharedIdentity>& broken);
   tracee::Process& owner_of(const SharedIdentity& identity) const;
@@ -43,6 +46,7 @@ class SocketsRollback {
   util::UniqueFd make(const Entry& entry);
   bool bind_again(const Entry& entry, int fd);
   bool bind_in_program(const Entry& entry, int fd);
+  bool connect_in_program(const Entry& client, int fd, const Socket& listener);
   void make_bound(const Entry& entry);
   void connect_datagrams(const Entry& entry);
   void make_connection(const Entry& entry);
@@ -57,7 +61,6 @@ class SocketsRollback {
   void restore_queue(const Entry& entry, int fd);
   void restore_shutdown(const Entry& entry, int fd);
   void restore_flags();
-  void tell_outside(const Entry& entry);
   bool send_from_elsewhere(const Entry& entry, const Message& message) const;
   int sender_for(const Entry& entry, const Message& message) const;
   void tell(std::string message) { left_.push_back({"socket", std::move(message)}); }
@@ -66,6 +69,7 @@ class SocketsRollback {
   const Sockets& sockets_;
   std::vector<StreamEnd> ends_;
   std::map<SharedIdentity, util::UniqueFd> live_;
+  std::set<ino_t> ours_;  // inodes of all sockets of the program, of the snapshot or not
   std::map<SharedIdentity, util::UniqueFd> departed_;  // other ends of the widowed, for the moment
   std::chrono::steady_clock::time_point patience_{};   // until then a port may be waited for
   util::Warnings left_;

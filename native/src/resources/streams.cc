@@ -18,6 +18,8 @@ util::Warnings StreamsRollback::finish() {
   return left;
 }
 
+std::vector<std::string> passed_outside(Holders holders, const Streams& since) { return passed_outside(holders, since.sockets); }
+
 std::vector<std::string> compare_streams(Holders holders, const Streams& wanted) {
   auto result = compare_pipes(holders, wanted.pipes);
   for (auto& sentence : compare_sockets(holders, wanted.sockets)) result.push_back(std::move(sentence));

@@ -33,6 +33,8 @@ class StreamsRollback {
   SocketsRollback sockets_;
 };
 
+/// Sentences on what has passed out of the program since the snapshot: no rollback takes it back.
+std::vector<std::string> passed_outside(Holders holders, const Streams& since);
 std::vector<std::string> compare_streams(Holders holders, const Streams& wanted);
 
 }  // namespace rollpoint::resources

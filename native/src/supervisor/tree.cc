@@ -370,6 +370,14 @@ std::vector<snapshot::Difference> Tree::verify(SnapshotId id) {
   return result;
 }
 
+std::vector<std::string> Tree::passed_outside(SnapshotId id) {
+  const auto it = snapshots_.find(id);
+  if (it != snapshots_.end()) return resources::passed_outside(holders(id, it->second), it->second.streams);
+  const auto& state = root_.state_of(id);
+  const resources::Holder holder{&family_.root(), &state.descriptors};
+  return resources::passed_outside({&holder, 1}, state.streams);
+}
+
 void Tree::remove(SnapshotId id) {
   root_.remove(id);
   auto it = snapshots_.find(id);

@@ -47,6 +47,8 @@ class Tree {
   /// As of snapshot::Engine; its children, whose parent is another process now, are made anew too.
   snapshot::RebuildResult rebuild();
   std::vector<snapshot::Difference> verify(snapshot::SnapshotId id);
+  /// Sentences on what has passed out of the tree since: no rollback takes it back.
+  std::vector<std::string> passed_outside(snapshot::SnapshotId id);
   void remove(snapshot::SnapshotId id);
   snapshot::Stats stats() const;
   void note_resume();

@@ -1,5 +1,7 @@
 // Sockets: what is in flight between two ends of the program, its listeners; what leads out of it is told.
 import { createServer, type AddressInfo } from 'node:net';
+import { expect } from 'chai';
+import { Rig } from '../../support/native';
 import { describeKind } from '../../support/stateKinds';
 
 const program = 'sockets';
@@ -18,6 +20,7 @@ describeKind({
 describeKind({ kind: 'UDP within the program: datagrams in flight, a socket closed since', program, args: ['udp'], expected: 'restored' });
 describeKind({ kind: 'Threads that wait in recv, accept and poll on sockets', program, args: ['blocked'], expected: 'restored' });
 describeKind({ kind: 'Unix sockets with names: connections, listeners, files of sockets', program, args: ['named'], expected: 'restored' });
+describeKind({ kind: 'Connections that wait to be accepted', program, args: ['backlog'], expected: 'restored' });
 describeKind({ kind: 'Sockets between the program and its child', program, args: ['tree'], expected: 'restored' });
 
 describe('a connection to another program', () => {
@@ -32,6 +35,26 @@ describe('a connection to another program', () => {
   after((done) => {
     server.close(done);
   });
+
+  it('is told before a rollback, with the bytes that have passed', async () => {
+    const rig = await Rig.launch(program, args);
+    try {
+      await rig.breakAt('at_armed', 'at_changed');
+      await rig.continueToBreakpoint();
+      const { id, exact, warnings } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      expect(exact).to.equal(false);
+      expect(warnings.map(({ message }) => message).join()).to.match(/The connection to 127\.0\.0\.1:\d+ \(descriptor \d+\) leads out of the program/);
+      expect(await rig.core.passedOutside(id)).to.deep.equal([]);
+      await rig.continueToBreakpoint();
+      const passed = await rig.core.passedOutside(id);
+      expect(passed).to.have.length(1);
+      expect(passed[0]).to.match(/^Since the snapshot 12 bytes went to 127\.0\.0\.1:\d+ and 12 bytes came from there/);
+      expect((await rig.core.rollback(id)).warnings.map(({ message }) => message)).to.include(passed[0]);
+    } finally {
+      await rig.dispose();
+    }
+  });
+
   describeKind({
     kind: 'Connections that lead out of the program',
     program,
