@@ -2,6 +2,7 @@
 // all the time, one that is stopped, one that has ended and was not waited for, one that ends, one that is born.
 // "--lasting": only those that live all the time. "--spawn": one of them runs this program anew (posix_spawn).
 // "--exec": the only ones run a copy of this program, at addresses of their own: one that ends, and one that is born.
+// "--wait": does not begin before a debugger has attached and set `children_go`.
 #include "state.h"
 
 #include <fcntl.h>
@@ -23,6 +24,7 @@ typedef struct {
 static Child listener, worker, stopped, leaver, newborn, spawned;
 static pid_t zombie;
 static int lasting, spawn, exec;
+volatile int children_go = 0;
 static const char* run_anew;  // the first argument of a program that was run anew
 
 enum { kWords = 4096 };
@@ -201,11 +203,19 @@ static int status_of(pid_t pid) {
 
 static void check_alive(const char* what, const Child* child) { check(what, waitpid(child->pid, NULL, WNOHANG), 0); }
 
+static void wait_for_debugger(void) {
+  printf("READY %d\n", getpid());
+  fflush(stdout);
+  while (!children_go) usleep(1000);
+}
+
 void set_up(void) {
+  int wait = 0;
   for (int i = 0; i < state_argc; ++i) {
     lasting |= strcmp(state_argv[i], "--lasting") == 0;
     spawn |= strcmp(state_argv[i], "--spawn") == 0;
     exec |= strcmp(state_argv[i], "--exec") == 0;
+    wait |= strcmp(state_argv[i], "--wait") == 0;
   }
   if (state_argc >= 3 && (strcmp(state_argv[0], "--listen") == 0 || strcmp(state_argv[0], "--newborn") == 0)) {
     if (state_argc == 4) run_anew = "another";
@@ -228,6 +238,7 @@ void set_up(void) {
     spawned = start_program();
     check("the spawned child", ask(&spawned, 0), 900);
   }
+  if (wait) wait_for_debugger();
   if (lasting) return;
   leaver = start(run_leaver);
   ask(&leaver, 0);

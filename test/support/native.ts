@@ -22,6 +22,7 @@ export type Stopped = Extract<NativeEvent, { type: 'stopped' }>;
 
 export interface RigOptions {
   tracker?: TrackerKind;
+  children?: 'include' | 'ignore';
   /** `NAME=value`; default: the environment of the tests. */
   env?: string[];
   cwd?: string;
@@ -52,7 +53,7 @@ export class Rig {
   ) {
     const { master, path } = addon.openPty(24, 80);
     this.pty = new PtyMaster(master, path, (bytes) => (this.output += bytes.toString()));
-    this.supervisor = addon.createSupervisor(options.tracker ? { tracker: options.tracker } : {}, (event) => {
+    this.supervisor = addon.createSupervisor({ ...(options.tracker && { tracker: options.tracker }), ...(options.children && { children: options.children }) }, (event) => {
       if (event.type === 'log' || event.type === 'snapshotsLost') {
         this.logs.push(event.message);
       } else {
@@ -78,6 +79,19 @@ export class Rig {
       rig.pid = (await rig.supervisor.launch(launch)).pid;
       rig.base = loadAddress(rig.pid, rig.program);
       await rig.supervisor.holdAtExit(options.holdAtExit ?? false);
+      return rig;
+    } catch (error) {
+      await rig.dispose();
+      throw error;
+    }
+  }
+
+  /** To a process that runs the debuggee of that name. Its output is not ours; `dispose` lets it go. */
+  static async attach(program: string, pid: number, options: RigOptions = {}): Promise<Rig> {
+    const rig = new Rig(debuggee(program).program, options);
+    try {
+      rig.pid = (await rig.supervisor.attach(pid)).pid;
+      rig.base = loadAddress(pid, rig.program);
       return rig;
     } catch (error) {
       await rig.dispose();

@@ -61,6 +61,7 @@ std::optional<int> Family::take_first_stop(pid_t tid) {
 }
 
 void Family::child_born(Process& parent, pid_t child, bool shares_memory) {
+  had_children_ = true;
   const Expected expected{parent.pid(), shares_memory};
   if (auto status = take_first_stop(child)) welcome(child, expected, *status);
   else expected_[child] = expected;
@@ -70,15 +71,22 @@ void Family::child_born(Process& parent, pid_t child, bool shares_memory) {
 void Family::welcome(pid_t child, const Expected& expected, int status) {
   Process* parent = process(expected.parent);
   bool shares = expected.shares_memory;
-  // clone(CLONE_VM) without CLONE_THREAD or CLONE_VFORK: taking our bytes out would take them from its parent too, and
-  // its memory is no other than its parent's. It stays alone.
   const bool for_good = !shares && parent && syscall(SYS_kcmp, parent->pid(), child, KCMP_VM, 0, 0) == 0;
-  if (!keep_ || for_good) return let_go(parent, child, shares || for_good);
+  if (for_good && parent == &root_) {
+    // clone(CLONE_VM) without CLONE_THREAD or CLONE_VFORK: bytes of ours that it meets would end it.
+    sharers_.insert(child);
+    auto& breakpoints = control_->breakpoints();
+    breakpoints.set_hidden({});
+    breakpoints.withdraw(root_);
+    breakpoints.insert(root_);
+  }
+  if (!keep_ || (parent && traces_itself(*parent))) return let_go(parent, child, shares || for_good);
   try {
     auto process = std::make_unique<Process>(child, false, root_.waiter());
-    if (parent == &root_ && !shares) control_->breakpoints().withdraw_from_copy(process->memory());
+    if (parent == &root_ && !shares && !for_good) control_->breakpoints().withdraw_from_copy(process->memory());
     if (parent) process->scratch = parent->scratch;  // copied with the memory
     auto relative = std::make_shared<Relative>(std::move(process), expected.parent, shares, calls());
+    if (for_good) relative->set_shares_memory();
     relatives_[child] = relative;
     relative->adopt_thread(child, status, halted_);
   } catch (const util::SysError&) {

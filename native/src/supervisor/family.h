@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "supervisor/kin.h"
@@ -28,6 +29,16 @@ class Family : public Kin {
   tracee::Process* process(pid_t pid);
   /// A task of ours that is nobody's (a twin): its exits and stops are no one's business.
   void ignore_task(pid_t tid) { ignored_.insert(tid); }
+
+  /// Once, all threads of the followed process stopped: children that it has already are stopped and held too, as far as
+  /// the kernel lets us.
+  void adopt_living();
+  /// Child processes that are not held and run on, each with the reason in words. Zombies and tasks of ours are none.
+  std::map<pid_t, std::string> strangers();
+  /// A child has the followed one's memory for good: bytes of ours in the code would end it.
+  bool shares_memory();
+  /// The program may have children at all.
+  bool had_children() const { return had_children_; }
 
   /// Some descendant waits for a child that has borrowed its memory, or is such a child.
   bool lends_memory() const;
@@ -53,6 +64,8 @@ class Family : public Kin {
   };
   void welcome(pid_t child, const Expected& expected, int status);
   void let_go(tracee::Process* parent, pid_t child, bool shares_memory);
+  bool traces_itself(const tracee::Process& process);
+  std::string why_a_stranger(const tracee::Process& parent, pid_t child);
   Relative::Calls calls();
   void execed(Relative& relative);
   std::shared_ptr<Relative> owner(pid_t tid);
@@ -60,11 +73,12 @@ class Family : public Kin {
   tracee::Process& root_;
   bool keep_;
   RunControl* control_ = nullptr;
-  bool halted_ = false;
+  bool halted_ = false, had_children_ = false;
   std::map<pid_t, std::shared_ptr<Relative>> relatives_;
   std::map<pid_t, int> early_;           // a task's first stop that came before its birth was told
   std::map<pid_t, Expected> expected_;   // the other way round
-  std::set<pid_t> ignored_;
+  std::set<pid_t> ignored_, sharers_;
+  std::map<std::string, bool> tracers_;  // executables; whether they trace processes themselves
 };
 
 }  // namespace rollpoint::supervisor

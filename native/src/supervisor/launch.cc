@@ -116,7 +116,7 @@ bool adopt_or_gone(Process& process, pid_t tid) {
   std::ifstream status("/proc/" + std::to_string(process.pid()) + "/task/" + std::to_string(tid) + "/status");
   if (!status) return true;
   for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with("TracerPid:") || std::stoi(line.substr(10)) != getpid()) continue;
+    if (!line.starts_with("TracerPid:") || std::stoi(line.substr(10)) != gettid()) continue;  // the tracer is a thread
     process.add(tid).note_stop(process.waiter().wait_for(tid));
     return true;
   }

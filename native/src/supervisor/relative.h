@@ -32,6 +32,9 @@ class Relative {
   bool borrows_memory() const { return borrows_memory_; }
   /// It is to stop like any other.
   void stop_borrowing() { borrows_memory_ = false; }
+  /// Its memory is its parent's for good (clone with CLONE_VM): it has no snapshots of its own.
+  bool shares_memory() const { return shares_memory_; }
+  void set_shares_memory() { shares_memory_ = true; }
   bool alive() const { return !process_->tracees().empty(); }
   /// Stopped by a signal (job control), for whom it may concern.
   bool job_stopped() const { return job_stopped_; }
@@ -58,7 +61,7 @@ class Relative {
   std::unique_ptr<tracee::Process> process_;
   pid_t parent_;
   bool borrows_memory_;
-  bool job_stopped_ = false;
+  bool job_stopped_ = false, shares_memory_ = false;
   Calls calls_;
 };
 

@@ -161,6 +161,7 @@ pid_t Supervisor::start(const LaunchRequest& request) {
 pid_t Supervisor::attach(pid_t pid) {
   if (process_) throw CodedError(util::kNotStopped, "A program is being debugged already.");
   adopt(supervisor::attach(pid, waiter_));
+  family_->adopt_living();
   spare_libuv_the_stops();
   prepare_later();
   return pid;
@@ -221,6 +222,8 @@ void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   auto sites = engine_->exit_sites(hold_at_exit_);
   const auto file_sites = engine_->file_sites();
   sites.insert(sites.end(), file_sites.begin(), file_sites.end());
+  // Whoever else runs in this memory would end at one.
+  if (family_->shares_memory()) sites.clear();
   control_->breakpoints().set_hidden(std::move(sites));
   tree_->note_resume();
   control_->resume(actions);

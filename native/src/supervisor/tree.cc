@@ -36,6 +36,11 @@ double since(std::chrono::steady_clock::time_point begin) {
 
 }  // namespace
 
+bool TreeSnapshot::holds(const Relative& relative) const {
+  return std::any_of(members.begin(), members.end(), [&](auto& member) { return member.relative.get() == &relative; }) ||
+         std::any_of(sharers.begin(), sharers.end(), [&](auto& sharer) { return sharer.relative.get() == &relative; });
+}
+
 std::vector<std::shared_ptr<Relative>> Tree::parents_first() const {
   std::vector<std::shared_ptr<Relative>> result;
   std::set<pid_t> placed;
@@ -60,6 +65,7 @@ std::vector<std::shared_ptr<Relative>> Tree::parents_first() const {
 
 std::vector<Zombie> Tree::zombies() {
   std::vector<Zombie> result;
+  if (!family_.had_children()) return result;
   std::vector<pid_t> parents{family_.root().pid()};
   for (auto& [pid, relative] : family_.relatives()) parents.push_back(pid);
   for (pid_t parent : parents) {
@@ -104,6 +110,23 @@ Member Tree::capture_member(const std::shared_ptr<Relative>& relative, const sna
   return member;
 }
 
+Sharer Tree::capture_sharer(const std::shared_ptr<Relative>& relative) {
+  auto& process = relative->process();
+  if (auto* parent = family_.process(relative->parent())) process.scratch = parent->scratch;
+  Sharer sharer{relative, {}};
+  for (auto& [tid, tracee] : process.tracees()) sharer.threads.emplace(tid, snapshot::save_thread(process, *tracee, nullptr));
+  return sharer;
+}
+
+void Tree::restore_sharers(const TreeSnapshot& wanted, RollbackResult& result) {
+  for (auto& sharer : wanted.sharers) {
+    const bool whole = std::all_of(sharer.threads.begin(), sharer.threads.end(), [&](auto& saved) { return sharer.relative->process().find(saved.first) != nullptr; });
+    if (!whole) result.warnings.push_back({"children", "Child process " + std::to_string(sharer.relative->pid()) + ", or a thread of it, has gone since and does not come back: it shared its parent's memory."});
+    for (auto& [tid, saved] : sharer.threads)
+      if (auto* tracee = sharer.relative->process().find(tid)) snapshot::restore_registers(*tracee, saved);
+  }
+}
+
 std::vector<resources::Holder> Tree::holders(SnapshotId id, const TreeSnapshot& tree) {
   std::vector<resources::Holder> result{{&family_.root(), &root_.state_of(id).descriptors}};
   for (auto& member : tree.members)
@@ -128,11 +151,17 @@ CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
       continue;
     }
     try {
+      if (relative->shares_memory()) {
+        tree.sharers.push_back(capture_sharer(relative));
+        tell(name_of(relative->pid()) + " shares its parent's memory (clone with CLONE_VM): that and its registers go back with the program, but not what the system keeps for it.");
+        continue;
+      }
       tree.members.push_back(capture_member(relative, options, result));
     } catch (const std::exception& error) {
       tell(name_of(relative->pid()) + " could not be captured and stays as it is: " + error.what());
     }
   }
+  for (auto& [pid, why] : family_.strangers()) tell(name_of(pid) + " " + why + ".");
   tree.zombies = zombies();
   tree.streams = resources::read_streams(holders(result.id, tree), result.warnings);
   if (!result.warnings.empty()) result.exact = false;
@@ -147,8 +176,7 @@ void Tree::end_surplus(const TreeSnapshot& wanted) {
   for (auto& member : wanted.members) keep.insert(member.relative->pid());
   std::vector<std::shared_ptr<Relative>> surplus;
   for (auto& [pid, relative] : family_.relatives()) {
-    const bool is_wanted = std::any_of(wanted.members.begin(), wanted.members.end(), [&](auto& member) { return member.relative == relative; });
-    if (!is_wanted) surplus.push_back(relative);
+    if (!wanted.holds(*relative)) surplus.push_back(relative);
   }
   for (auto& relative : surplus) family_.kill(*relative);
   for (auto& zombie : zombies()) {
@@ -276,6 +304,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
   for (auto& member : wanted.members)
     if (member.relative->alive()) member.relative->engine->require_feasible(member.id);
   RollbackResult children;
+  for (auto& [pid, why] : family_.strangers()) children.warnings.push_back({"children", name_of(pid) + " " + why + ". It stays as it is."});
   end_surplus(wanted);
   const auto born = bring_back(wanted, children);
   // Children first: what they cause in their parents' queues of signals is put right with those.
@@ -309,6 +338,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
     }
     throw;
   }
+  restore_sharers(wanted, result);
   for (auto& warning : streams.finish()) result.warnings.push_back(warning);
   result.micros = since(begin);
   result.pages_written += children.pages_written;
@@ -361,7 +391,7 @@ std::vector<snapshot::Difference> Tree::verify(SnapshotId id) {
     for (auto& difference : member.relative->engine->verify(member.id)) result.push_back({difference.what, "child process " + std::to_string(pid) + ": " + difference.message});
   }
   for (auto& [pid, relative] : family_.relatives())
-    if (!wanted.contains(pid)) result.push_back({"children", "child process " + std::to_string(pid) + " should not be there"});
+    if (!wanted.contains(pid) && !relative->shares_memory()) result.push_back({"children", "child process " + std::to_string(pid) + " should not be there"});
   const auto there = zombies();
   for (auto& zombie : it->second.zombies)
     if (std::none_of(there.begin(), there.end(), [&](auto& other) { return other.pid == zombie.pid && other.stat.exit_status == zombie.stat.exit_status; }))

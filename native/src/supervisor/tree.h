@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "snapshot/saved_thread.h"
 #include "supervisor/family.h"
 #include "supervisor/process_stat.h"
 
@@ -30,10 +31,19 @@ struct Zombie {
   ProcessStat stat;
 };
 
+/// One that has no memory of its own: what it did goes back with its parent's memory.
+struct Sharer {
+  std::shared_ptr<Relative> relative;
+  std::map<pid_t, snapshot::SavedThread> threads;
+};
+
 struct TreeSnapshot {
   std::vector<Member> members;  // parents before their children
   std::vector<Zombie> zombies;
+  std::vector<Sharer> sharers;
   resources::Streams streams;
+
+  bool holds(const Relative& relative) const;
 };
 
 class Tree {
@@ -58,6 +68,8 @@ class Tree {
 
  private:
   Member capture_member(const std::shared_ptr<Relative>& relative, const snapshot::CaptureOptions& options, snapshot::CaptureResult& result);
+  Sharer capture_sharer(const std::shared_ptr<Relative>& relative);
+  void restore_sharers(const TreeSnapshot& wanted, snapshot::RollbackResult& result);
   std::vector<std::shared_ptr<Relative>> parents_first() const;
   std::vector<Zombie> zombies();
   void end_surplus(const TreeSnapshot& wanted);

@@ -20,3 +20,23 @@ describeKind({
   ...(root ? {} : { warnings: /names its parent's program/ }),
   launch: root ? {} : { pidNamespace: true },
 });
+describeKind({
+  kind: 'Child processes with `"snapshots.children": "ignore"`',
+  program: 'children',
+  args: ['--lasting', '--spawn'],
+  expected: 'told',
+  warnings: /^Child processes are running; they stay as they are/,
+  rig: { children: 'ignore' },
+});
+describeKind({
+  kind: 'Child processes that share memory for good (CLONE_VM)',
+  program: 'sharing',
+  expected: 'told',
+  warnings: /^Child process \d+ \(sharing\) shares its parent's memory \(clone with CLONE_VM\)/,
+});
+describeKind({
+  kind: 'Processes that the program itself traces (ptrace)',
+  program: 'tracer',
+  expected: 'told',
+  warnings: /^Child process \d+ \(tracer\) is not held: its parent can trace processes itself/,
+});

@@ -1,0 +1,91 @@
+// Process trees beside the battery of the kinds: children that were there before us, and what an exec of the program
+// itself does to its snapshots.
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { expect } from 'chai';
+import { debuggee } from '../support/debuggees';
+import { Rig, type RigOptions } from '../support/native';
+
+/** The shell hands on what the test run itself was started with. */
+const notOfTheRun = ({ kind }: { kind: string }) => kind !== 'pipe';
+
+describe('children', () => {
+  let rig: Rig;
+  let shell: ChildProcessByStdio<null, Readable, null> | undefined;
+  let output = '';
+  afterEach(async () => {
+    await rig?.dispose();
+    shell?.kill('SIGKILL');
+    shell = undefined;
+  });
+
+  const said = async (pattern: RegExp) => {
+    while (!pattern.test(output)) await new Promise((resolve) => shell!.stdout.once('data', resolve));
+    return pattern.exec(output)![1]!;
+  };
+
+  /** A program with children, to which we come when they are all there. */
+  const attach = async (options: RigOptions = {}) => {
+    output = '';
+    // Not a child of our own: Node would take the reports of its stops.
+    shell = spawn('sh', ['-c', `${debuggee('children').program} --lasting --spawn --wait & wait $!; echo "ended $?"`], { stdio: ['ignore', 'pipe', 'ignore'] });
+    shell.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));
+    const pid = Number(await said(/READY (\d+)/));
+    rig = await Rig.attach('children', pid, options);
+    await rig.writeInt('children_go', 1);
+    await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+    await rig.continueToBreakpoint();
+    return pid;
+  };
+
+  const tracers = (pid: number) =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .split(' ')
+      .filter(Boolean)
+      .map((child) => Number(/^TracerPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${child}/status`, 'utf8'))![1]));
+
+  it('that a program has when it is attached to go back and forth with it, and on without us', async () => {
+    const pid = await attach();
+    expect(tracers(pid)).to.have.length(4).and.not.include(0);
+    const armed = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    expect(armed.warnings.filter(notOfTheRun)).to.deep.equal([]);
+    await rig.continueToBreakpoint();
+    const changed = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    for (let turn = 0; turn < 10; ++turn) {
+      expect((await rig.core.rollback(armed.id)).warnings.filter(notOfTheRun)).to.deep.equal([]);
+      expect(await rig.core.verify(armed.id)).to.deep.equal([]);
+      await rig.continueToBreakpoint();
+      await rig.core.rollback(changed.id);
+    }
+    await rig.continueToBreakpoint();
+    await rig.dispose();
+    expect(await said(/ended (\d+)/), output).to.equal('0');
+    expect(output).to.match(/PASS/);
+  });
+
+  it('that a program has when it is attached to are left alone with "ignore", which each snapshot tells', async () => {
+    const pid = await attach({ children: 'ignore' });
+    expect(tracers(pid).filter((tracer) => tracer !== 0)).to.deep.equal([]);
+    const { warnings, exact } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    expect(exact).to.equal(false);
+    expect(warnings.map(({ message }) => message)).to.include('Child processes are running; they stay as they are.');
+    await rig.dispose();
+    expect(await said(/ended (\d+)/), output).to.equal('0');
+  });
+
+  it('and the program itself: an exec loses the snapshots before it, and says so', async () => {
+    rig = await Rig.launch('endings', ['exec', '/bin/sh', '-c', 'exit 3']);
+    await rig.breakAt('main');
+    await rig.continueToBreakpoint();
+    const { id } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.clearBreakpoints();
+    expect(await rig.continue()).to.include({ type: 'stopped', reason: 'exec' });
+    expect(rig.logs.join('\n')).to.match(/replaced itself by another one \(exec\); the snapshots before that are gone/);
+    const refused = await rig.core.rollback(id).then(() => '', (error: Error) => error.message);
+    expect(refused).to.match(/There is no snapshot/);
+    const { id: after } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.core.rollback(after);
+    expect(await rig.continue()).to.deep.include({ type: 'exited', code: 3 });
+  });
+});
