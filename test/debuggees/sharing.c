@@ -3,21 +3,19 @@
 
 #include <sched.h>
 #include <sys/wait.h>
-#include <time.h>
 
 static volatile long turns = 0;
 static volatile int quit = 0;
 static char stack[64 << 10];
 static pid_t child;
 
-// Its stack lies in memory that is rolled back under it: nothing of it may change.
+// Registers and stack must go back with the memory.
 static int run(void* unused) {
-  static const struct timespec moment = {0, 100000};
   (void)unused;
-  while (!quit) {
-    ++turns;
-    long result = SYS_nanosleep;
-    __asm__ volatile("syscall" : "+a"(result) : "D"(&moment), "S"(NULL) : "rcx", "r11", "memory");
+  const long begin = turns;
+  for (long own = 0; !quit; ++own, ++turns) {
+    usleep(100);
+    if (begin + own != turns) return 8;
   }
   return 7;
 }
