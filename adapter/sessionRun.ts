@@ -191,8 +191,22 @@ export class Run {
         this.stack.threadExited(id);
         this.client.send(event('thread', { reason: 'exited', threadId: id }));
         break;
+      case 'cmd-param-changed':
+        this.onSetting(String(record['param']), String(record['value']));
+        break;
       default:
         break;
+    }
+  }
+
+  /** What gdb takes without a word, and cannot do here. */
+  private onSetting(name: string, value: string): void {
+    if ((name === 'follow-fork-mode' && value === 'child') || (name === 'detach-on-fork' && value === 'off')) {
+      this.client.output(
+        'important',
+        `"set ${name} ${value}" has no effect: the debugger stays with the parent, whose children go into its snapshots without being debugged. ` +
+          'To debug a child, set "snapshots.children" to "ignore" and attach to the child in a second session.\n',
+      );
     }
   }
 
