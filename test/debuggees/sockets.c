@@ -1,5 +1,5 @@
 // Sockets: `sockets WHAT` with WHAT one of pairs, ends, tcp, listen, udp, blocked, named, backlog, tree,
-// outside PORT.
+// rights, outside PORT.
 #include "state.h"
 
 #include <fcntl.h>
@@ -489,6 +489,72 @@ static void backlog_otherwise(void) {
   for (int i = 0; i < 2; ++i) close(waiting_path[i]);
 }
 
+// Descriptors under way: a file that is open nowhere else, and a pipe that is.
+static int carried_pipe[2];
+
+static void send_with(int to, const char* text, int fd) {
+  char room[CMSG_SPACE(sizeof fd)] = {0};
+  struct iovec io = {(void*)(size_t)text, strlen(text)};
+  struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  check("sendmsg", sendmsg(to, &message, 0), (long)strlen(text));
+}
+
+/** The descriptor that came with it, or -1. */
+static int receive_with(const char* name, int from, size_t most, const char* wanted) {
+  char room[CMSG_SPACE(sizeof(int))] = {0}, text[64] = {0};
+  struct iovec io = {text, most};
+  struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+  check(name, recvmsg(from, &message, MSG_DONTWAIT), (long)strlen(wanted));
+  check_text(name, text, wanted);
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+  int fd = -1;
+  if (header) memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return fd;
+}
+
+static void rights_set_up(void) {
+  must("stream", socketpair(AF_UNIX, SOCK_STREAM, 0, stream));
+  must("dgram", socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams));
+  must("pipe", pipe(carried_pipe));
+  int file = must("open", open("carried", O_RDWR | O_CREAT, 0600));
+  unlink("carried");
+  check("write", write(file, "the content", 11), 11);
+  must("lseek", lseek(file, 4, SEEK_SET));
+  put(stream[0], "plain");
+  send_with(stream[0], "with", file);
+  put(stream[0], "tail");
+  close(file);
+  put(datagrams[0], "without");
+  send_with(datagrams[0], "a pipe", carried_pipe[1]);
+}
+
+static void rights_original(void) {
+  char text[16] = {0};
+  check("none with the plain bytes", receive_with("plain", stream[1], 5, "plain"), -1);
+  int file = receive_with("with", stream[1], 60, "with");
+  check("read", read(file, text, sizeof text), 7);
+  check_text("the file, from where it stood", text, "content");
+  close(file);
+  check("none with the tail", receive_with("tail", stream[1], 60, "tail"), -1);
+  check("none", receive_with("without", datagrams[1], 60, "without"), -1);
+  int end = receive_with("a pipe", datagrams[1], 60, "a pipe");
+  check("write", write(end, "x", 1), 1);
+  check("read", read(carried_pipe[0], text, 1), 1);
+  close(end);
+}
+
+static void rights_change(void) { put(stream[0], "other"); }
+
+static void rights_changed(void) {
+  peeked("other", stream[1], "other");
+  nothing("no datagram", datagrams[1]);
+}
+
 // A child has the other ends; it does what it is told by a byte on `control`.
 static int control[2], data[2];
 static pid_t child;
@@ -579,6 +645,7 @@ static void outside_changed(void) { nothing("no more", client); }
   else if (strcmp(what, "blocked") == 0) blocked_##stage(); \
   else if (strcmp(what, "named") == 0) named_##stage(); \
   else if (strcmp(what, "backlog") == 0) backlog_##stage(); \
+  else if (strcmp(what, "rights") == 0) rights_##stage(); \
   else if (strcmp(what, "tree") == 0) tree_##stage(); \
   else if (strcmp(what, "outside") == 0) outside_##stage(); \
   else state_fail(what, "is no part of this program")

@@ -1,6 +1,7 @@
 #include "resources/sockets.h"
 
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,9 +9,12 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <optional>
 
 namespace rollpoint::resources {
@@ -115,6 +119,32 @@ void find_applicants(const SharedIdentity& listener, int fd, Sockets& sockets, c
   }
 }
 
+// Which descriptors under way may be kept until a rollback, and who else has the others.
+// False where that is nobody.
+bool settle_rights(Holders holders, Message& message) {
+  bool complete = true;
+  for (auto& right : message.rights) {
+    const int fd = right.fd->get();
+    struct stat info {};
+    fstat(fd, &info);
+    if (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode)) right.identity = identity_of(right.key);
+    for (size_t i = 0; i < holders.size() && !right.elsewhere; ++i)
+      for (auto& [number, descriptor] : *holders[i].table)
+        if (descriptor.device == right.key.first && descriptor.inode == right.key.second &&
+            syscall(SYS_kcmp, getpid(), holders[i].process->pid(), KCMP_FILE, fd, number) == 0) {
+          right.elsewhere = {i, number};
+          break;
+        }
+    std::string locks;
+    for (std::ifstream facts("/proc/self/fdinfo/" + std::to_string(fd)); std::getline(facts, locks) && !locks.starts_with("lock:");) locks.clear();
+    const bool may_keep = (S_ISREG(info.st_mode) && locks.empty()) || S_ISDIR(info.st_mode) || (S_ISCHR(info.st_mode) && major(info.st_rdev) == 1);
+    if (S_ISREG(info.st_mode)) right.offset = lseek(fd, 0, SEEK_CUR);
+    if (!may_keep) right.fd.reset();
+    complete &= right.fd || right.elsewhere;
+  }
+  return complete;
+}
+
 }  // namespace
 
 bool Socket::is_stream() const { return type == SOCK_STREAM; }
@@ -213,8 +243,12 @@ Sockets read_sockets(Holders holders, util::Warnings& warnings) {
       auto queue = peek_queue(fd, socket.is_stream());
       socket.reset = socket.widowed && has_error(fd);
       socket.queue_held = queue && arrived;
-      if (socket.queue_held) socket.queue = std::move(*queue);
-      else if (!queue) warnings.push_back({"socket", "What is in flight to the socket at " + name() + " carries descriptors, or cannot be read: it does not come back."});
+      if (socket.queue_held) {
+        socket.queue = std::move(*queue);
+        for (auto& message : socket.queue)
+          if (!settle_rights(holders, message)) warnings.push_back({"socket", "A descriptor is in flight to the socket at " + name() + " that is open nowhere else: once it has arrived, the message comes back without it."});
+      }
+      else if (!queue) warnings.push_back({"socket", "What is in flight to the socket at " + name() + " cannot be read: it does not come back."});
       else warnings.push_back({"socket", "More is in flight to the socket at " + name() + " than it can take: it does not come back."});
     }
   }

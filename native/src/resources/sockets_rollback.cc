@@ -235,14 +235,28 @@ int SocketsRollback::sender_for(const Entry& entry, const Message& message) cons
 }
 
 // Its sender is closed: for the moment there is another one at the same address.
-bool SocketsRollback::send_from_elsewhere(const Entry& entry, const Message& message) const {
+bool SocketsRollback::send_from_elsewhere(const Entry& entry, const Message& message, const std::vector<int>& rights) const {
   auto& socket = entry.second;
   if (socket.family == AF_UNIX && !path_of(message.from).empty()) return false;
   const UniqueFd sender(::socket(socket.family, socket.type | SOCK_CLOEXEC, socket.protocol));
   if (message.from.size() > sizeof(sa_family_t) && bind(sender.get(), reinterpret_cast<const sockaddr*>(message.from.data()), static_cast<socklen_t>(message.from.size())) < 0) return false;
   auto to = socket.local;
   if (!path_of(to).empty() && path_of(to).front() != '/') return false;
-  return send_message(sender.get(), message, false, to);
+  return send_message(sender.get(), message, false, to, rights);
+}
+
+// The descriptors that go with it again; fewer where one is nowhere to be had.
+std::vector<UniqueFd> SocketsRollback::rights_of(const Message& message) {
+  std::vector<UniqueFd> fds;
+  for (auto& right : message.rights) {
+    UniqueFd fd;
+    if (right.elsewhere) fd = duplicate_of(*holders_[right.elsewhere->first].process, right.elsewhere->second);
+    else if (right.fd) fd = duplicate_of(*right.fd);
+    // A file that nobody else has open is where it was.
+    if (fd && !right.elsewhere && right.offset >= 0) lseek(fd.get(), right.offset, SEEK_SET);
+    if (fd) fds.push_back(std::move(fd));
+  }
+  return fds;
 }
 
 void SocketsRollback::restore_queue(const Entry& entry, int fd) {
@@ -251,14 +265,19 @@ void SocketsRollback::restore_queue(const Entry& entry, int fd) {
   const bool stream = socket.is_stream();
   if (auto now = peek_queue(fd, stream); now && *now == socket.queue) return;
   drain_queue(fd, stream);
-  size_t lost = 0, bytes = 0;
+  size_t lost = 0, bytes = 0, without = 0;
   for (auto& message : socket.queue) {
     const int sender = sender_for(entry, message);
     const bool connected = sender >= 0 && !peer_address(sender).empty();
     if (sender >= 0 && socket.is_tcp()) set_int(sender, IPPROTO_TCP, TCP_NODELAY, 1);  // finish() puts it back
-    if (sender >= 0 ? !send_message(sender, message, stream, connected ? std::string() : socket.local) : stream || !send_from_elsewhere(entry, message)) ++lost;
+    const auto fds = rights_of(message);
+    std::vector<int> rights;
+    for (auto& right : fds) rights.push_back(right.get());
+    without += message.rights.size() - rights.size();
+    if (sender >= 0 ? !send_message(sender, message, stream, connected ? std::string() : socket.local, rights) : stream || !send_from_elsewhere(entry, message, rights)) ++lost;
     bytes += message.bytes.size();
   }
+  if (without) tell("In what is in flight to the socket at " + name_numbers(holders_, identity) + ", " + plural(without, "descriptor") + " could not be put back.");
   const auto arrived = [&] {
     if (socket.family == AF_UNIX) return true;
     if (stream) {

@@ -61,7 +61,8 @@ class SocketsRollback {
   void restore_queue(const Entry& entry, int fd);
   void restore_shutdown(const Entry& entry, int fd);
   void restore_flags();
-  bool send_from_elsewhere(const Entry& entry, const Message& message) const;
+  bool send_from_elsewhere(const Entry& entry, const Message& message, const std::vector<int>& rights) const;
+  std::vector<util::UniqueFd> rights_of(const Message& message);
   int sender_for(const Entry& entry, const Message& message) const;
   void tell(std::string message) { left_.push_back({"socket", std::move(message)}); }
 

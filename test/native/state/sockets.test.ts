@@ -21,6 +21,7 @@ describeKind({ kind: 'UDP within the program: datagrams in flight, a socket clos
 describeKind({ kind: 'Threads that wait in recv, accept and poll on sockets', program, args: ['blocked'], expected: 'restored' });
 describeKind({ kind: 'Unix sockets with names: connections, listeners, files of sockets', program, args: ['named'], expected: 'restored' });
 describeKind({ kind: 'Connections that wait to be accepted', program, args: ['backlog'], expected: 'restored' });
+describeKind({ kind: 'Descriptors in flight over unix sockets (SCM_RIGHTS)', program, args: ['rights'], expected: 'restored' });
 describeKind({ kind: 'Sockets between the program and its child', program, args: ['tree'], expected: 'restored' });
 
 describe('a connection to another program', () => {
