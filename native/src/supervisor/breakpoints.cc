@@ -52,6 +52,7 @@ void Breakpoints::remove(BreakpointKind kind, uint64_t address, uint64_t length)
 
 void Breakpoints::set_hidden(const std::vector<uint64_t>& addresses) {
   hidden_.clear();
+  lately_.clear();
   for (uint64_t address : addresses)
     if (!useless_.contains(address)) hidden_.insert(address);
 }
@@ -60,6 +61,7 @@ void Breakpoints::clear() {
   software_.clear();
   hidden_.clear();
   useless_.clear();
+  lately_.clear();
   inserted_.clear();
   clear_debug_registers();
   armed_.clear();
@@ -123,6 +125,7 @@ void Breakpoints::lift(tracee::Process& process, uint64_t address) {
   // The program may have replaced the code meanwhile: then its byte counts.
   if (process.memory().read(address, &now, 1) == 1 && now == arch::kBreakpointByte)
     process.memory().write(address, &it->second, 1);
+  lately_.insert(address);
   inserted_.erase(it);
 }
 

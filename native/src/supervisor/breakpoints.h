@@ -38,7 +38,8 @@ class Breakpoints {
   void withdraw(tracee::Process& process);
   /// Puts the original bytes into another address space that was copied from the debuggee's (fork).
   void withdraw_from_copy(memory::RemoteMemory& copy) const;
-  bool inserted_at(uint64_t address) const { return inserted_.contains(address); }
+  /// Now or since the resume: a thread may have met one before it was taken out (vfork), and tell so only afterwards.
+  bool stood_at(uint64_t address) const { return inserted_.contains(address) || lately_.contains(address); }
   bool wanted_at(uint64_t address) const { return software_.contains(address); }
   bool hidden_at(uint64_t address) const { return hidden_.contains(address); }
   /// Takes one out and puts it back, around a single step.
@@ -59,7 +60,7 @@ class Breakpoints {
   };
   void rebuild_control();
 
-  std::set<uint64_t> software_, hidden_, useless_;
+  std::set<uint64_t> software_, hidden_, useless_, lately_;
   std::map<uint64_t, uint8_t> inserted_;  // address → original byte
   Slot slots_[4];
   uint64_t control_ = 0;

@@ -13,7 +13,7 @@ using tracee::Tracee;
 // nullopt: a stop that nobody needs to hear of; the thread stands where it can go on.
 std::optional<Stop> RunControl::classify_trap(Tracee& tracee) {
   Stop stop{.reason = StopReason::kSignal, .tid = tracee.tid(), .signal = SIGTRAP, .executable = {}};
-  if (is_breakpoint_code(tracee) && breakpoints_.inserted_at(tracee.pc() - 1)) {
+  if (is_breakpoint_code(tracee) && breakpoints_.stood_at(tracee.pc() - 1)) {
     tracee.set_pc(tracee.pc() - 1);
     if (!breakpoints_.wanted_at(tracee.pc())) return std::nullopt;
     stop.reason = StopReason::kBreakpoint;
@@ -44,7 +44,7 @@ void RunControl::handle_trap(Tracee& tracee) {
     report(*stop);
     return;
   }
-  if (breakpoints_.hidden_at(tracee.pc()) && breakpoints_.inserted_at(tracee.pc()) && (at_file_call(tracee) || at_exit_site(tracee))) return;
+  if (breakpoints_.hidden_at(tracee.pc()) && breakpoints_.stood_at(tracee.pc()) && (at_file_call(tracee) || at_exit_site(tracee))) return;
   go_on(tracee);
 }
 
