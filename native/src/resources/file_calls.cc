@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 
@@ -81,7 +82,9 @@ std::string place(tracee::Process& process, pid_t tid, int directory, uint64_t a
 
 std::span<const uint32_t> file_call_numbers() { return kNumbers; }
 
-FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee) {
+bool is_file_call(uint64_t number) { return std::find(kNumbers.begin(), kNumbers.end(), number) != kNumbers.end(); }
+
+FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee, uint64_t number) {
   FileCall call;
   const auto r = tracee.registers();
   auto add = [&](uint64_t directory, uint64_t address, bool follow, bool content, bool loses_name) {
@@ -94,7 +97,7 @@ FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee) {
     add(directory, address, !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL), true, false);
   };
   const auto here = static_cast<uint64_t>(AT_FDCWD);
-  switch (r.rax) {
+  switch (number) {
     case SYS_open: add_open(here, r.rdi, r.rsi); break;
     case SYS_creat: add(here, r.rdi, true, true, false); break;
     case SYS_openat: add_open(r.rdi, r.rsi, r.rdx); break;

@@ -23,6 +23,7 @@ struct FileCall {
 /// Numbers worth a hidden breakpoint.
 std::span<const uint32_t> file_call_numbers();
 /// Empty where the call changes nothing (an open for reading).
-FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee);
+FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee, uint64_t number);
+bool is_file_call(uint64_t number);
 
 }  // namespace rollpoint::resources

@@ -66,7 +66,7 @@ bool FileJournal::will_exist(const FilesState& wanted, const std::string& path) 
   return it != names_.end() && it->second.base.kind == Kind::kFile;
 }
 
-util::Warnings FileJournal::restore(const FilesState& wanted) {
+util::Warnings FileJournal::restore(pid_t pid, const FilesState& wanted) {
   util::Warnings left;
   if (!wanted.rewind) return left;
   refresh();
@@ -78,6 +78,16 @@ util::Warnings FileJournal::restore(const FilesState& wanted) {
       continue;
     }
     restore_content(file, content.version, &left);
+  }
+  for (auto& [id, known] : files_) {
+    auto& file = *known.file;
+    if (known.unseen && !known.version && !wanted.files.contains(id))
+      left.push_back({"fileContent", file.path + " was opened for writing since the snapshot by a call that Rollpoint did not see; its contents stay as they are."});
+    if (wanted.written.contains(id)) file.writers.insert(pid);
+    else file.writers.erase(pid);
+    if (wanted.mapped.contains(id)) file.mappers.insert(pid);
+    else file.mappers.erase(pid);
+    file.noted = false;
   }
   for (auto& [path, name] : names_) {
     name.latest = read_name(path, false);
@@ -91,7 +101,7 @@ util::Warnings FileJournal::restore(const FilesState& wanted) {
 }
 
 void FileJournal::restore_content(KnownFile& file, const std::shared_ptr<FileVersion>& wanted, util::Warnings* left) {
-  const bool changed = wanted != file.latest || file.mapped;
+  const bool changed = wanted != file.latest || !file.mappers.empty();
   if (!changed) return;
   if (!wanted->blocks) {
     // Never opened for writing while it was like this, or not kept: whoever has written since could not be undone.
@@ -106,7 +116,7 @@ void FileJournal::restore_content(KnownFile& file, const std::shared_ptr<FileVer
     try {
       const auto fd = open_for_writing(file);
       if (!fd) throw util::SysError("open", errno);
-      const auto* known = !file.mapped && file.latest->blocks ? &*file.latest->blocks : nullptr;
+      const auto* known = file.mappers.empty() && file.latest->blocks ? &*file.latest->blocks : nullptr;
       write_blocks(pool_, fd.get(), *wanted->blocks, wanted->info.st_size, known);
     } catch (const util::SysError& error) {
       if (left) left->push_back({"fileContent", "The contents of " + file.path + " could not be put back (" + error.what() + ")."});
@@ -122,7 +132,7 @@ void FileJournal::finish(const FilesState& wanted) {
   if (!wanted.rewind) return;
   for (auto& [id, content] : contents(wanted)) {
     auto& file = *content.file;
-    if (file.mapped && content.generation == file.generation) restore_content(file, content.version, nullptr);
+    if (!file.mappers.empty() && content.generation == file.generation) restore_content(file, content.version, nullptr);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "resources/files.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
@@ -138,7 +139,7 @@ void FileJournal::look(KnownFile& file) {
   if (fstat(file.pin.get(), &info) < 0) return;
   const bool mine = ran_ && (!file.writers.empty() || file.noted);
   const bool same = same_content_look(info, file.seen) && (!mine || nanoseconds(info.st_ctim) == nanoseconds(file.seen.st_ctim));
-  if (same && !(mine && file.latest->blocks && (file.mapped || too_fresh(file.seen, file.seen_at)))) {
+  if (same && !(mine && file.latest->blocks && (!file.mappers.empty() || too_fresh(file.seen, file.seen_at)))) {
     if (info.st_mode != file.seen.st_mode || info.st_uid != file.seen.st_uid || info.st_gid != file.seen.st_gid) {
       file.latest = std::make_shared<FileVersion>(*file.latest);
       file.latest->info = info;
@@ -261,7 +262,9 @@ FilesState FileJournal::capture(tracee::Process& process, const DescriptorTable&
     struct stat info {};
     const std::string path = base + std::to_string(number);
     if (descriptor.shares_with != number || stat(path.c_str(), &info) < 0) continue;
+    const bool is_new = !files_.contains(id_of(info));
     if (auto file = know(AT_FDCWD, path.c_str(), 0, info, false)) {
+      if (is_new && captured_) files_[file->id].unseen = true;
       if (file->path.starts_with("/proc/")) file->path = descriptor.target;
       open_now.emplace(file->id, descriptor.target);
     }
@@ -279,14 +282,15 @@ FilesState FileJournal::capture(tracee::Process& process, const DescriptorTable&
   for (auto& [id, target] : open_now) {
     auto& file = *files_[id].file;
     file.writers.insert(process.pid());
-    if (mapped.contains(id)) file.mapped = true;
+    if (mapped.contains(id)) file.mappers.insert(process.pid());
     if (has_name(target)) watch(target, false).noted = true;
   }
   refresh();
   for (auto& [id, known] : files_) {
     auto& file = *known.file;
     if (!open_now.contains(id)) file.writers.erase(process.pid());
-    file.mapped = mapped.contains(id);
+    if (!mapped.contains(id)) file.mappers.erase(process.pid());
+    for (auto* pids : {&file.writers, &file.mappers}) std::erase_if(*pids, [&](pid_t pid) { return pid != process.pid() && kill(pid, 0) < 0 && errno == ESRCH; });
     file.noted = false;
     if (!file.writers.empty()) fill(file);
     state.files.emplace(id, FilesState::Content{known.file, file.latest, file.generation});
@@ -299,9 +303,12 @@ FilesState FileJournal::capture(tracee::Process& process, const DescriptorTable&
   });
   for (auto& [path, name] : names_) {
     name.captured = true;
-    name.noted = name.latest.file && open_now.contains(name.latest.id);
+    name.noted = name.latest.file && !name.latest.file->writers.empty();
     state.names.emplace(path, FilesState::Name{name.latest, name.generation});
   }
+  for (auto& [id, target] : open_now) state.written.insert(id);
+  state.mapped = std::move(mapped);
+  captured_ = true;
   ran_ = false;
   return state;
 }
@@ -319,6 +326,7 @@ void FileJournal::forget() {
   names_.clear();
   files_.clear();
   folders_.clear();
+  captured_ = false;
   ran_ = true;
 }
 

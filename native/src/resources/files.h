@@ -29,9 +29,9 @@ struct KnownFile {
   int64_t seen_at = 0;
   /// Grows when somebody else has changed it: what was kept before is no longer put back.
   unsigned generation = 0;
-  std::set<pid_t> writers;  // processes that had it open for writing when last looked
-  bool mapped = false;      // shared and writable: a store need not change its times
-  bool noted = false;       // opened for writing, truncated since it was last looked at
+  /// Processes that have it open for writing, or mapped shared and writable (a store need not change its times).
+  std::set<pid_t> writers, mappers;
+  bool noted = false;  // opened for writing, truncated since it was last looked at
 };
 
 struct KnownFolder {
@@ -63,6 +63,7 @@ struct FilesState {
   };
   std::map<FileId, Content> files;
   std::map<std::string, Name> names;
+  std::set<FileId> written, mapped;  // by the process itself, see KnownFile
 };
 
 class FileJournal {
@@ -72,7 +73,7 @@ class FileJournal {
 
   FilesState capture(tracee::Process& process, const DescriptorTable& descriptors, const std::vector<memory::Vma>& maps, util::Warnings& warnings);
   /// Names, then contents; before the layout, which maps files by name.
-  util::Warnings restore(const FilesState& wanted);
+  util::Warnings restore(pid_t pid, const FilesState& wanted);
   /// After memory has been written: through shared mappings that changed files, and their times.
   void finish(const FilesState& wanted);
   std::vector<std::string> compare(const FilesState& wanted);
@@ -96,6 +97,7 @@ class FileJournal {
     std::shared_ptr<KnownFile> file;
     std::shared_ptr<FileVersion> version;  // null: it did not exist, or nobody saw it
     unsigned generation = 0;
+    bool unseen = false;  // opened for writing since the first snapshot without a call that we saw
   };
   std::shared_ptr<KnownFile> know(int directory, const char* path, int flags, const struct stat& info, bool with_content);
   std::shared_ptr<KnownFolder> know_folder(const std::string& path, const struct stat& info);
@@ -121,6 +123,7 @@ class FileJournal {
   std::map<std::string, Watched> names_;
   std::map<FileId, Base> files_;
   std::map<FileId, std::shared_ptr<KnownFolder>> folders_;
+  bool captured_ = false;
   bool ran_ = true;  // the debuggee has run since all was looked at
 };
 

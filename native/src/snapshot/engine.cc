@@ -128,11 +128,12 @@ std::vector<uint64_t> Engine::exit_sites(bool of_program) {
 }
 
 std::vector<uint64_t> Engine::file_sites() const {
-  const bool rewind = std::any_of(state_->snapshots.begin(), state_->snapshots.end(), [](auto& entry) { return entry.second->state.files.rewind; });
-  return rewind ? state_->exit_sites.of_files() : std::vector<uint64_t>{};
+  return rewinds_files() ? state_->exit_sites.of_files() : std::vector<uint64_t>{};
 }
 
-void Engine::note_file_call(tracee::Tracee& tracee) { state_->hooks.files->note(resources::read_file_call(state_->process, tracee)); }
+bool Engine::rewinds_files() const {
+  return std::any_of(state_->snapshots.begin(), state_->snapshots.end(), [](auto& entry) { return entry.second->state.files.rewind; });
+}
 
 const std::shared_ptr<resources::FileJournal>& Engine::files() const { return state_->hooks.files; }
 

@@ -65,7 +65,7 @@ class Engine {
   std::vector<uint64_t> exit_sites(bool of_program);
   /// Where the program makes calls that change files; none when no snapshot is to bring contents back.
   std::vector<uint64_t> file_sites() const;
-  void note_file_call(tracee::Tracee& tracee);
+  bool rewinds_files() const;
   const std::shared_ptr<resources::FileJournal>& files() const;
   bool has_snapshots() const;
   /// The thread stands at its exit. True: a snapshot may want it back, so it was parked.

@@ -203,7 +203,7 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
   result.renamed = restore_thread_list(state, target);
   util::fault_point("threads");
   auto& files = *state.hooks.files;
-  result.warnings = files.restore(target.state.files);
+  result.warnings = files.restore(state.process.pid(), target.state.files);
   util::fault_point("files");
   auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break);
   util::fault_point("layout");

@@ -114,7 +114,9 @@ Relative::Calls Family::calls() {
                 if (event == PTRACE_EVENT_CLONE && is_thread_of(relative.pid(), child)) relative.adopt_thread(child, take_first_stop(child), halted_);
                 else child_born(relative.process(), child, event == PTRACE_EVENT_VFORK);
               },
-          .execed = [this](Relative& relative) { execed(relative); }};
+          .execed = [this](Relative& relative) { execed(relative); },
+          .at_call = [this](Relative& relative, tracee::Tracee& tracee) { at_call_(relative.process(), tracee); },
+          .watches_calls = [this] { return static_cast<bool>(at_call_); }};
 }
 
 // Another program from here on: what was captured of the one before stays with its own object.
@@ -128,7 +130,7 @@ void Family::execed(Relative& before) {
   auto& tracee = after->process().add(pid);
   tracee.note_stop(status);
   if (halted_) tracee.interrupt();
-  tracee.resume(PTRACE_CONT, 0);
+  tracee.resume(at_call_ && !halted_ ? PTRACE_SYSCALL : PTRACE_CONT, 0);
 }
 
 bool Family::lends_memory() const {

@@ -22,6 +22,10 @@ class Family : public Kin {
   /// Once, before the first status.
   void follow(RunControl& control) { control_ = &control; }
 
+  using AtCall = std::function<void(tracee::Process&, tracee::Tracee&)>;
+  /// From the next run on, for each system call of a descendant, before it is made; empty: none is looked at.
+  void watch_calls(AtCall at_call) { at_call_ = std::move(at_call); }
+
   bool keeps_children() const { return keep_; }
   tracee::Process& root() { return root_; }
   const std::map<pid_t, std::shared_ptr<Relative>>& relatives() const { return relatives_; }
@@ -73,6 +77,7 @@ class Family : public Kin {
   tracee::Process& root_;
   bool keep_;
   RunControl* control_ = nullptr;
+  AtCall at_call_;
   bool halted_ = false, had_children_ = false;
   std::map<pid_t, std::shared_ptr<Relative>> relatives_;
   std::map<pid_t, int> early_;           // a task's first stop that came before its birth was told

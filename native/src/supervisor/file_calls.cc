@@ -1,6 +1,5 @@
 // Calls that change files: the debuggee stops for a moment before each, so that what was there can be kept, and makes it
 // from a stub of ours, since a breakpoint stands on its own instruction.
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -48,8 +47,7 @@ bool RunControl::detour(Tracee& tracee) {
 // True when the thread was dealt with here.
 bool RunControl::at_file_call(Tracee& tracee) {
   const auto number = tracee.registers().rax;
-  const auto numbers = resources::file_call_numbers();
-  if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) return false;
+  if (!resources::is_file_call(number)) return false;
   callbacks_.before_file_call(tracee);
   return detour(tracee);
 }

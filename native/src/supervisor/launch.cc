@@ -26,7 +26,7 @@ using util::UniqueFd;
 namespace {
 
 constexpr long kOptions = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE |
-                          PTRACE_O_TRACEEXEC;
+                          PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD;
 
 /// What failed in the child before its program ran; travels through a pipe that exec closes.
 struct ChildFailure {

@@ -34,8 +34,10 @@ void Relative::handle_stop(Tracee& tracee, bool halted) {
   if (event == PTRACE_EVENT_VFORK_DONE) tracee.in_vfork = false;
   if (event == PTRACE_EVENT_EXEC) return calls_.execed(*this);
   if (event == PTRACE_EVENT_STOP) job_stopped_ = WSTOPSIG(status) != SIGTRAP;
+  const bool in_call = is_call_stop(status);
+  if (in_call && calls_.watches_calls() && is_before_call(tracee.tid())) calls_.at_call(*this, tracee);
   if (!halted) return run(tracee);
-  if (event != 0 && event != PTRACE_EVENT_STOP) {
+  if (in_call || (event != 0 && event != PTRACE_EVENT_STOP)) {
     // Inside a system call registers must not be changed; go on to its edge.
     tracee.interrupt();
     tracee.resume(PTRACE_CONT, 0);
@@ -49,7 +51,7 @@ void Relative::run(Tracee& tracee) {
     tracee.resume(PTRACE_LISTEN, 0);
     return;
   }
-  tracee.resume(PTRACE_CONT, tracee.delivery_signal());
+  tracee.resume(calls_.watches_calls() ? PTRACE_SYSCALL : PTRACE_CONT, is_call_stop(status) ? 0 : tracee.delivery_signal());
 }
 
 void Relative::adopt_thread(pid_t tid, std::optional<int> first_stop, bool halted) {

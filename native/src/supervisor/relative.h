@@ -18,6 +18,9 @@ class Relative {
   struct Calls {
     std::function<void(Relative&, pid_t parent_tid, int event)> born;
     std::function<void(Relative&)> execed;
+    /// It stands before a system call; asked for by `watches_calls`.
+    std::function<void(Relative&, tracee::Tracee&)> at_call;
+    std::function<bool()> watches_calls;
   };
 
   Relative(std::unique_ptr<tracee::Process> process, pid_t parent, bool borrows_memory, Calls calls)

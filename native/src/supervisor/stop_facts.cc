@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -33,6 +34,13 @@ pid_t event_message(pid_t tid) {
 
 bool is_birth(int event) {
   return event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK;
+}
+
+bool is_call_stop(int status) { return WIFSTOPPED(status) && status >> 8 == (SIGTRAP | 0x80); }
+
+bool is_before_call(pid_t tid) {
+  __ptrace_syscall_info info{};
+  return ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof info, &info) > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY;
 }
 
 bool is_breakpoint_code(const Tracee& tracee) {

@@ -12,6 +12,9 @@ bool is_zombie(pid_t pid);
 /// PTRACE_GETEVENTMSG: the new task of a birth, the former id of an exec.
 pid_t event_message(pid_t tid);
 bool is_birth(int event);
+/// At a system call, before or behind it (PTRACE_O_TRACESYSGOOD).
+bool is_call_stop(int status);
+bool is_before_call(pid_t tid);
 bool is_breakpoint_code(const tracee::Tracee& tracee);
 /// A breakpoint or step that the thread has met already, behind an interrupt.
 bool has_pending_trap(pid_t tid);

@@ -100,7 +100,7 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
                              emit({pid, SnapshotsLost{std::move(ids), "The program replaced itself by another one (exec); the snapshots before that are gone."}});
                          },
                      .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); },
-                     .before_file_call = [this](tracee::Tracee& tracee) { engine_->note_file_call(tracee); },
+                     .before_file_call = [this](tracee::Tracee& tracee) { engine_->files()->note(resources::read_file_call(*process_, tracee, tracee.registers().rax)); },
                      .hold_at_exit = [this] { return hold_at_exit_ && engine_->has_snapshots(); },
                      .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); }});
   family_->follow(*control_);
@@ -225,6 +225,10 @@ void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   // Whoever else runs in this memory would end at one.
   if (family_->shares_memory()) sites.clear();
   control_->breakpoints().set_hidden(std::move(sites));
+  family_->watch_calls(engine_->rewinds_files() ? Family::AtCall([this](tracee::Process& process, tracee::Tracee& tracee) {
+    const uint64_t number = tracee.registers().orig_rax;
+    if (resources::is_file_call(number)) engine_->files()->note(resources::read_file_call(process, tracee, number));
+  }) : Family::AtCall());
   tree_->note_resume();
   control_->resume(actions);
 }
