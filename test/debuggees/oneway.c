@@ -1,5 +1,6 @@
 // What a process gives up for good. "privileges": no_new_privs; "filter": a seccomp filter that lets everything pass;
-// "user": root becomes somebody else; and ("effective") somebody who may become root again.
+// "user": root becomes somebody else; and ("effective") somebody who may become root again. "unreadable": others may not look
+// into it for a while.
 #include "state.h"
 
 #include <linux/filter.h>
@@ -27,10 +28,15 @@ void change(void) {
   if (is("filter")) add_filter();
   if (is("user")) must("setresuid", setresuid(12345, 12345, 12345));
   if (is("effective")) must("seteuid", seteuid(12345));
+  if (is("unreadable")) must("PR_SET_DUMPABLE", prctl(PR_SET_DUMPABLE, 0));
 }
+
+static int looks;
 
 void check_changed(void) {
   if (is("privileges")) check("no_new_privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
   if (is("user")) check("user", (long)getuid(), 12345);
   if (is("effective")) check("effective user", (long)geteuid(), 12345);
+  if (is("unreadable")) check("dumpable", prctl(PR_GET_DUMPABLE), 0);
+  if (is("unreadable") && ++looks == 2) must("PR_SET_DUMPABLE", prctl(PR_SET_DUMPABLE, 1));
 }

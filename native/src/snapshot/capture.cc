@@ -53,15 +53,23 @@ std::vector<uint64_t> pages_missing_in_twin(const Snapshot& snapshot, const Rang
   return pages;
 }
 
-// Reads `pages` and puts what is new into the snapshot's table.
+// Reads `pages` and puts what is new into the snapshot's table. Returns the guard pages among them: in large ranges they look
+// as if they were there, and had been written.
 enum class By { kUs, kThreadItself };
-void copy_pages(EngineState& state, Snapshot& snapshot, std::span<const uint64_t> pages, By by) {
+RangeSet copy_pages(EngineState& state, Snapshot& snapshot, std::span<const uint64_t> pages, By by) {
   const bool itself = by == By::kThreadItself && may_copy_itself(snapshot.state.actions);
   const size_t failures = read_pages(state, pages, snapshot.maps, itself, [&](uint64_t page, const std::byte* content) {
     state.note_overwritten(page);
     snapshot.pages.set(page, state.store.insert_or_same(content, snapshot.pages.find(page), PageId::kZero));
   });
-  if (failures) snapshot.exact = false;
+  RangeSet guards;
+  if (!failures) return guards;
+  for (uint64_t page : pages) {
+    memory::PagemapEntry entry;
+    if (state.pagemap->read_entries(page, 1, &entry) == 1 && entry.guard()) guards.add(memory::page_address(page), memory::page_address(page + 1));
+  }
+  if (failures * kPageSize > guards.bytes()) snapshot.exact = false;
+  return guards;
 }
 
 // Likewise, where the kernel does not tell what was written.
@@ -131,9 +139,11 @@ void capture_later(EngineState& state, Snapshot& snapshot, const Written& writte
   {
     util::RangeSet elsewhere;
     util::Beside scan(state.background, [&] { elsewhere = EngineState::held_elsewhere(snapshot.maps, written.dense, *state.background_pagemap); });
-    if (state.tracker->precise()) copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), By::kThreadItself);
+    RangeSet guards;
+    if (state.tracker->precise()) guards = copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), By::kThreadItself);
     scan.wait();
-    snapshot.held = util::unite(util::unite(elsewhere, over_files), util::subtract(written.dense, written.dropped));
+    snapshot.held = util::unite(util::unite(elsewhere, over_files), util::subtract(util::subtract(written.dense, written.dropped), guards));
+    for (auto& range : filled_shared_memory(state.process, snapshot.maps)) snapshot.held.add(range.start, range.end);
   }
   for (auto& range : util::subtract(state.baseline->held, snapshot.held))
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kAbsent);
@@ -162,6 +172,10 @@ void warn(EngineState& state, Snapshot& snapshot, bool children_are_held) {
     snapshot.exact = false;
   };
   for (auto& vma : snapshot.maps) {
+    if (is_device(vma)) {
+      tell("deviceMemory", "The mapping of " + vma.path + " is memory of a device or of the kernel: its content stays as it is.");
+      continue;
+    }
     if (!vma.shared || !vma.writable() || vma.is_shared_anonymous() || (vma.is_sysv() && !resources::attached_elsewhere(static_cast<int>(vma.inode), {state.process.pid(), state.twin ? state.twin->pid() : 0}))) continue;
     tell("sharedMapping", "The shared mapping of " + vma.path + " is rolled back for everybody who maps it.");
   }
@@ -197,6 +211,7 @@ void settle(EngineState& state) {
     const auto over_files = state.held_over_files(snapshot.maps, nullptr);
     scan.wait();
     snapshot.held = util::unite(elsewhere, over_files);
+    for (auto& range : filled_shared_memory(state.process, snapshot.maps)) snapshot.held.add(range.start, range.end);
     copy_pages(state, snapshot, pages_missing_in_twin(snapshot, in_twin), By::kUs);
     state.baseline.emplace(snapshot.pages, snapshot.held);
     step_aside(state);
@@ -265,6 +280,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   state.current = snapshot->id;
   state.moved = false;
   if (first) state.unsettled = snapshot->id;
+  state.read_attributes_of(*snapshot);
   state.snapshots.emplace(snapshot->id, std::move(snapshot));
   return result;
 }

@@ -29,6 +29,7 @@ Engine::~Engine() = default;
 CaptureResult Engine::capture(const CaptureOptions& options) {
   const auto status = state_->process.hold_status();
   tracee::RemoteSyscalls::require_no_filter(state_->process);
+  if (auto why = why_unreadable(state_->process); !why.empty()) throw util::CodedError(util::kUnsupported, why);
   if (state_->broken) throw util::CodedError(util::kUnsupported, "A rollback has failed half-way, and the program is in no state worth a snapshot. Restore one first.");
   return snapshot::capture(*state_, options);
 }
@@ -147,6 +148,7 @@ bool Engine::park_at_exit(tracee::Tracee& tracee) {
 }
 
 std::vector<SnapshotId> Engine::abandon() {
+  state_->finish_arming();
   std::vector<SnapshotId> ids;
   for (auto& [id, snapshot] : state_->snapshots) ids.push_back(id);
   state_->snapshots.clear();
@@ -157,6 +159,7 @@ std::vector<SnapshotId> Engine::abandon() {
 }
 
 void Engine::withdraw() {
+  state_->finish_arming();
   std::vector<pid_t> parked;
   for (auto& [tid, tracee] : state_->process.tracees())
     if (tracee->parked()) parked.push_back(tid);

@@ -25,9 +25,15 @@ bool EngineState::referenced(pid_t tid) const {
 }
 
 bool owned_by_presence(const Vma& vma) {
+  if (is_device(vma)) return false;
   // Shared memory that is read-only now may have been writable before.
   if (vma.shared) return vma.writable() || vma.is_shared_anonymous() || vma.is_memfd();
   return !vma.is_file();
+}
+
+bool is_device(const Vma& vma) {
+  if (!vma.is_file() || vma.is_shared_anonymous()) return false;
+  return vma.path.starts_with("anon_inode:") || vma.path.starts_with("socket:") || (vma.path.starts_with("/dev/") && !vma.path.starts_with("/dev/shm/") && !vma.path.starts_with("/dev/zero") && !vma.path.starts_with("/dev/hugepages/"));
 }
 
 namespace {
@@ -67,7 +73,7 @@ RangeSet EngineState::dense_ranges(const std::vector<Vma>& maps) const {
 RangeSet EngineState::held_over_files(const std::vector<Vma>& maps, const Written* written) {
   RangeSet held;
   for (const Vma& vma : maps) {
-    if (vma.shared || !vma.is_file()) continue;
+    if (vma.shared || !vma.is_file() || is_device(vma)) continue;
     RangeSet part;
     if (vma.writable() || !written || !tracker->precise()) {
       // Asking whether a page is the file's is slow (pagemap.rst), so only where it may change.
@@ -84,6 +90,22 @@ RangeSet EngineState::held_over_files(const std::vector<Vma>& maps, const Writte
     for (auto& range : part) held.add(range);
   }
   return held;
+}
+
+void EngineState::read_attributes_of(Snapshot& snapshot) {
+  reads_attributes = true;
+  background.start([this, &snapshot] {
+    try {
+      snapshot.attributes = read_memory_attributes(process.pid(), *background_pagemap, snapshot.maps);
+    } catch (const util::CodedError&) {
+      // The process is gone, and nobody will ask.
+    }
+  });
+}
+
+void EngineState::await_attributes() {
+  if (!std::exchange(reads_attributes, false)) return;
+  background.wait();
 }
 
 Written EngineState::collect(const std::vector<Vma>& maps, const RangeSet& dense, DirtyTracker::Then then) {
@@ -107,6 +129,7 @@ void EngineState::start_arming(std::vector<Vma> maps) {
 }
 
 void EngineState::finish_arming() {
+  await_attributes();
   if (!std::exchange(arming_, false)) return;
   try {
     background.wait();

@@ -23,6 +23,8 @@ namespace rollpoint::snapshot {
 /// Whether pages of the mapping are the process's own by being there: all but private file mappings, and shared
 /// files that are only read, whose content is the file's.
 bool owned_by_presence(const memory::Vma& vma);
+/// Memory of a device, or of an object of the kernel: not to be read, and never to be written back.
+bool is_device(const memory::Vma& vma);
 
 class EngineState {
  public:
@@ -101,6 +103,12 @@ class EngineState {
   void make_tracker();
   /// The process is a new one, of which nothing is known yet.
   bool new_body = false;
+  /// Beside whatever follows a capture: the process does not run before `settle` has waited for it.
+  void read_attributes_of(Snapshot& snapshot);
+  void await_attributes();
+  bool reads_attributes = false;
+  /// Put back by a rollback that may not have come to its end.
+  bool attributes_touched = false;
   /// The first snapshot, while its write tracking is not armed and `held` not known: see `settle`.
   std::optional<SnapshotId> unsettled;
   /// How long the last arming after a first snapshot or a rollback took, µs.

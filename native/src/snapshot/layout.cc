@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 
+#include "resources/courier.h"
 #include "resources/system_v.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -70,7 +71,7 @@ bool needs_file(const Piece& piece) {
 // Opens files inside the debuggee, each once, and closes them all.
 class RemoteFiles {
  public:
-  explicit RemoteFiles(RemoteSyscalls& remote) : remote_(remote) {}
+  RemoteFiles(tracee::Process& process, RemoteSyscalls& remote, const OpenMapped& open_mapped) : process_(process), remote_(remote), open_mapped_(open_mapped) {}
   ~RemoteFiles() {
     for (auto& [path, fd] : open_) {
       try {
@@ -83,8 +84,14 @@ class RemoteFiles {
   uint64_t open(const Vma& vma) {
     const std::string path = vma.file_path();
     const bool write = vma.shared && vma.writable();
-    auto [it, is_new] = open_.try_emplace(path + (write ? "+" : ""), 0);
-    if (is_new) {
+    const bool nameless = vma.deleted() || vma.is_memfd();
+    // Two without a name may have had the same.
+    auto [it, is_new] = open_.try_emplace((nameless ? std::to_string(vma.inode) + " " : "") + path + (write ? "+" : ""), 0);
+    if (is_new && nameless) {
+      const auto ours = open_mapped_(vma);
+      if (!ours) throw util::SysError("open " + vma.path, ENOENT);
+      it->second = static_cast<uint64_t>(resources::Courier(process_).deliver_anywhere(ours.get()));
+    } else if (is_new) {
       const uint64_t name = remote_.put(path.c_str(), path.size() + 1);
       it->second = remote_.require("open a mapped file", SYS_open, name, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     }
@@ -92,7 +99,9 @@ class RemoteFiles {
   }
 
  private:
+  tracee::Process& process_;
   RemoteSyscalls& remote_;
+  const OpenMapped& open_mapped_;
   std::map<std::string, uint64_t> open_;
 };
 
@@ -150,11 +159,31 @@ std::vector<Vma> tracked_maps(tracee::Process& process) {
   return result;
 }
 
-std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vector<Vma>& wanted, const std::function<bool(const std::string& path)>& will_exist) {
+util::RangeSet filled_shared_memory(tracee::Process& process, const std::vector<Vma>& maps) {
+  util::RangeSet result;
+  std::vector<unsigned char> there;
+  for (auto& vma : maps) {
+    if (!vma.is_shared_anonymous()) continue;
+    RemoteSyscalls remote(process);
+    const uint64_t most = remote.buffer_size() * memory::kPageSize;
+    for (uint64_t start = vma.start; start < vma.end; start += most) {
+      const uint64_t size = std::min(most, vma.end - start);
+      if (remote.call(SYS_mincore, start, size, remote.buffer()) < 0) break;
+      there.resize(size / memory::kPageSize);
+      remote.get(there.data(), there.size());
+      for (size_t i = 0; i < there.size(); ++i)
+        if (there[i] & 1) result.add(start + i * memory::kPageSize, start + (i + 1) * memory::kPageSize);
+    }
+  }
+  return result;
+}
+
+std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vector<Vma>& wanted, const std::function<bool(const std::string& path)>& will_exist, const OpenMapped& open_mapped) {
   std::vector<std::string> result;
   for (auto& piece : pieces(now, wanted)) {
     if (!needs_file(piece)) continue;
     const Vma& vma = *piece.wanted;
+    if ((vma.deleted() || vma.is_memfd()) && open_mapped(vma)) continue;
     if (vma.deleted() || vma.is_memfd())
       result.push_back("The program has unmapped " + vma.path + " since, and it can no longer be opened.");
     else if (access(vma.file_path().c_str(), R_OK) != 0 && !will_exist(vma.file_path()))
@@ -163,7 +192,7 @@ std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vecto
   return result;
 }
 
-std::vector<Vma> restore_layout(tracee::Process& process, std::vector<Vma> now, const std::vector<Vma>& wanted, uint64_t program_break) {
+std::vector<Vma> restore_layout(tracee::Process& process, std::vector<Vma> now, const std::vector<Vma>& wanted, uint64_t program_break, const OpenMapped& open_mapped) {
   RemoteSyscalls remote(process);
   const auto break_now = static_cast<uint64_t>(remote.call(SYS_brk, 0));
   if (break_now != program_break) {
@@ -175,7 +204,7 @@ std::vector<Vma> restore_layout(tracee::Process& process, std::vector<Vma> now, 
   std::vector<RemoteCall> unmap, rest;
   std::vector<const Piece*> segments;
   std::optional<uint64_t> grown_stack;
-  RemoteFiles files(remote);
+  RemoteFiles files(process, remote, open_mapped);
   for (auto& piece : plan) {
     const uint64_t size = piece.end - piece.start;
     if (!piece.wanted) {
@@ -212,7 +241,8 @@ std::vector<Vma> restore_layout(tracee::Process& process, std::vector<Vma> now, 
     remote.batch(*calls);
     for (auto& call : *calls)
       if (call.result < 0 && call.result >= -4095)
-        throw util::SysError("restore the layout at " + range_text(call.arguments[0], call.arguments[0] + call.arguments[1]), static_cast<int>(-call.result));
+        throw call.result == -EPERM ? util::CodedError("EPERM", "the program has sealed the memory at " + range_text(call.arguments[0], call.arguments[0] + call.arguments[1]) + " since (mseal), and the kernel never lets it be changed again") :
+            util::SysError("restore the layout at " + range_text(call.arguments[0], call.arguments[0] + call.arguments[1]), static_cast<int>(-call.result));
   }
   const bool changed = !unmap.empty() || !rest.empty() || grown_stack;
   if (changed) now = tracked_maps(process);

@@ -9,6 +9,8 @@
 
 #include "memory/maps.h"
 #include "tracee/process.h"
+#include "util/range_set.h"
+#include "util/unique_fd.h"
 
 namespace rollpoint::snapshot {
 
@@ -16,12 +18,18 @@ namespace rollpoint::snapshot {
 /// kernel has merged them with a neighbour. Notes it when the program has put something else over our window.
 std::vector<memory::Vma> tracked_maps(tracee::Process& process);
 
+/// Pages of shared anonymous memory that have content, also those that only other processes have touched.
+util::RangeSet filled_shared_memory(tracee::Process& process, const std::vector<memory::Vma>& maps);
+
+/// A descriptor of ours on what a mapping maps, for where its name is gone; empty where nobody holds it.
+using OpenMapped = std::function<util::UniqueFd(const memory::Vma& vma)>;
+
 /// Reasons, in words, why `wanted` cannot be brought back (a file that is gone). Changes nothing.
-std::vector<std::string> obstacles(const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted, const std::function<bool(const std::string& path)>& will_exist);
+std::vector<std::string> obstacles(const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted, const std::function<bool(const std::string& path)>& will_exist, const OpenMapped& open_mapped);
 
 /// munmap, mmap and mprotect until the layout is `wanted`, from `now`; returns the mappings as they are then. Throws SysError, or
 /// CodedError when the result differs.
-std::vector<memory::Vma> restore_layout(tracee::Process& process, std::vector<memory::Vma> now, const std::vector<memory::Vma>& wanted, uint64_t program_break);
+std::vector<memory::Vma> restore_layout(tracee::Process& process, std::vector<memory::Vma> now, const std::vector<memory::Vma>& wanted, uint64_t program_break, const OpenMapped& open_mapped);
 
 /// Ranges whose backing or protection differs, in words; a stack that has grown counts as equal.
 std::vector<std::string> compare_layout(const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted);

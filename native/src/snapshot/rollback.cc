@@ -1,7 +1,10 @@
 #include "snapshot/rollback.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -198,6 +201,31 @@ void restore_rseq_areas(EngineState& state, const Snapshot& target) {
   write_from_outside(state, target, pages, nullptr);
 }
 
+// What the program had open on it at the snapshot is held by that.
+OpenMapped mapped_by_descriptor(const Snapshot& target) {
+  return [&target](const Vma& vma) {
+    for (auto& [number, descriptor] : target.state.descriptors) {
+      if (!descriptor.held || descriptor.inode != vma.inode || (descriptor.device != vma.device && descriptor.target != vma.path)) continue;
+      // With the access of the description, not of the mapping: mprotect(2) may be asked for more.
+      const std::string path = "/proc/self/fd/" + std::to_string(descriptor.held->fd.get());
+      util::UniqueFd fd(open(path.c_str(), (descriptor.writable() ? O_RDWR : O_RDONLY) | O_CLOEXEC));
+      if (!fd) fd.reset(fcntl(descriptor.held->fd.get(), F_DUPFD_CLOEXEC, 0));
+      if (fd) return fd;
+    }
+    return util::UniqueFd();
+  };
+}
+
+void restore_attributes(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps, std::vector<Warning>& warnings) {
+  if (!target.attributes) return;
+  // A program without any pays nothing, as long as its present is known: that it was captured before it is left.
+  const Snapshot* present = state.current ? &state.at(*state.current) : nullptr;
+  const bool may_have = state.attributes_touched || (present && present->attributes && !present->attributes->empty());
+  if (target.attributes->empty() && !may_have) return;
+  state.attributes_touched = true;
+  for (auto& warning : restore_memory_attributes(state.process, *state.pagemap, maps, *target.attributes)) warnings.push_back(std::move(warning));
+}
+
 RollbackResult apply(EngineState& state, const Snapshot& target, const resources::Place& place) {
   RollbackResult result;
   result.renamed = restore_thread_list(state, target);
@@ -205,7 +233,9 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
   auto& files = *state.hooks.files;
   result.warnings = files.restore(state.process.pid(), target.state.files);
   util::fault_point("files");
-  auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break);
+  auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break, mapped_by_descriptor(target));
+  restore_mapping_names(state.process, maps, target.maps);
+  restore_attributes(state, target, maps, result.warnings);
   util::fault_point("layout");
   Collecting collecting(state, target, maps);
   for (auto& warning : resources::restore_process_state(state.process, target.state, place)) result.warnings.push_back(std::move(warning));
@@ -231,12 +261,22 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
   state.carried.clear();
   state.baseline.emplace(target.pages, target.held);
   state.current = target.id;
-  state.moved = state.broken = false;
+  state.moved = state.broken = state.attributes_touched = false;
   result.tid = target.threads.contains(target.tid) ? target.tid : state.process.pid();
   return result;
 }
 
 }  // namespace
+
+std::string why_unreadable(const tracee::Process& process) {
+  // An unprivileged tracer may not look into a process that is not dumpable, whose files in /proc are root's (prctl(2),
+  // proc(5)); who may is found out at open.
+  const std::string maps = "/proc/" + std::to_string(process.pid()) + "/maps";
+  struct stat info {};
+  if (stat(maps.c_str(), &info) < 0 || info.st_uid == geteuid()) return {};
+  if (util::UniqueFd(open(maps.c_str(), O_RDONLY | O_CLOEXEC)) || errno != EACCES) return {};
+  return "The program forbids others to look into it (PR_SET_DUMPABLE), and Rollpoint has no privilege to do so all the same. Until the program allows it again, no snapshot can be taken and none restored.";
+}
 
 void check_feasible(EngineState& state, const Snapshot& target) {
   auto refuse = [](std::string message) { throw RollbackError(std::move(message), true); };
@@ -245,7 +285,8 @@ void check_feasible(EngineState& state, const Snapshot& target) {
   for (auto& [tid, thread] : target.threads)
     if (!state.process.find(tid) && (tid == state.process.pid() || !(state.any_thread_id || may_choose_tids(state.process))))
       refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
-  if (auto reasons = obstacles(tracked_maps(state.process), target.maps, [&](const std::string& path) { return state.hooks.files->will_exist(target.state.files, path); }); !reasons.empty()) refuse(reasons.front());
+  if (auto why = why_unreadable(state.process); !why.empty()) refuse(why);
+  if (auto reasons = obstacles(tracked_maps(state.process), target.maps, [&](const std::string& path) { return state.hooks.files->will_exist(target.state.files, path); }, mapped_by_descriptor(target)); !reasons.empty()) refuse(reasons.front());
   if (auto reasons = resources::process_state_obstacles(state.process, target.state); !reasons.empty()) refuse(reasons.front());
   if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
 }

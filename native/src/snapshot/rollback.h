@@ -1,9 +1,14 @@
 // Rollback: brings the stopped process back to a snapshot, in place; and the check that it is there.
 #pragma once
 
+#include <string>
+
 #include "snapshot/engine_state.h"
 
 namespace rollpoint::snapshot {
+
+/// In words; empty where the process lets us read it.
+std::string why_unreadable(const tracee::Process& process);
 
 /// Everything that can be known to stand in the way, before anything is changed. Throws RollbackError.
 void check_feasible(EngineState& state, const Snapshot& target);

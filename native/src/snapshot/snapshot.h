@@ -9,6 +9,7 @@
 
 #include "memory/maps.h"
 #include "memory/page_table.h"
+#include "snapshot/memory_attributes.h"
 #include "resources/process_state.h"
 #include "snapshot/saved_thread.h"
 #include "snapshot/types.h"
@@ -24,6 +25,8 @@ struct Snapshot {
   pid_t tid = 0;
   std::vector<memory::Vma> maps;  // without special mappings and our own
   uint64_t program_break = 0;
+  /// Read after the capture; nullopt when that failed.
+  std::optional<MemoryAttributes> attributes;
   /// Addresses of pages that hold content of the process's own. What lies outside reads as zero, or as the file.
   util::RangeSet held;
   /// Content of held pages; kInBase: in the twin.

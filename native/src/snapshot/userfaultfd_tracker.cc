@@ -111,7 +111,7 @@ class UserfaultfdTracker : public DirtyTracker {
     for (auto& range : ranges) {
       if (arm) {
         // PRESENT or SWAPPED is asked for: without it the scan would report, and populate, every hole.
-        pagemap_.scan({.start = range.start, .end = range.end, .flags = memory::kScanWpMatching, .category_mask = memory::kPageWritten | memory::kPageWpAllowed, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero},
+        pagemap_.scan({.start = range.start, .end = range.end, .flags = memory::kScanWpMatching, .category_inverted = guard, .category_mask = memory::kPageWritten | memory::kPageWpAllowed | guard, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero},
                       [&](uint64_t start, uint64_t end, uint64_t categories) { take(written, start, end, categories); });
         continue;
       }
@@ -125,7 +125,8 @@ class UserfaultfdTracker : public DirtyTracker {
   }
 
   void take_whole(const Vma& vma, bool arm, Written& written) {
-    pagemap_.scan({.start = vma.start, .end = vma.end, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero},
+    const uint64_t guard = pagemap_.guard_category();
+    pagemap_.scan({.start = vma.start, .end = vma.end, .category_inverted = guard, .category_mask = guard, .category_anyof_mask = kThere, .return_mask = memory::kPagePfnZero},
                   [&](uint64_t start, uint64_t end, uint64_t categories) { take(written, start, end, categories); });
     if (!arm) {
       for (auto& gap : util::subtract(RangeSet{vma.range()}, pagemap_.present_ranges_of_mapping(vma.range()))) written.absent->add(gap);
@@ -136,7 +137,7 @@ class UserfaultfdTracker : public DirtyTracker {
     request.mode = UFFDIO_REGISTER_MODE_WP;
     // A mapping that refuses (the program's own userfaultfd, device memory) is taken whole each time.
     if (ioctl(fd_.get(), UFFDIO_REGISTER, &request) == 0)
-      pagemap_.scan({.start = vma.start, .end = vma.end, .flags = memory::kScanWpMatching, .category_mask = memory::kPageWritten, .category_anyof_mask = kThere, .return_mask = 0}, [](uint64_t, uint64_t, uint64_t) {});
+      pagemap_.scan({.start = vma.start, .end = vma.end, .flags = memory::kScanWpMatching, .category_inverted = guard, .category_mask = memory::kPageWritten | guard, .category_anyof_mask = kThere, .return_mask = 0}, [](uint64_t, uint64_t, uint64_t) {});
   }
 
   // Mappings made since the last arming: not yet under write protection.

@@ -133,7 +133,10 @@ std::vector<Warning> require_restored(EngineState& state, const Snapshot& target
 std::vector<Difference> verify(EngineState& state, const Snapshot& snapshot) {
   Findings findings;
   compare_threads(state, snapshot, findings);
-  for (auto& line : compare_layout(tracked_maps(state.process), snapshot.maps)) findings.add("layout", line);
+  const auto maps = tracked_maps(state.process);
+  for (auto& line : compare_layout(maps, snapshot.maps)) findings.add("layout", line);
+  if (snapshot.attributes)
+    for (auto& line : compare_memory_attributes(read_memory_attributes(state.process.pid(), *state.pagemap, maps), *snapshot.attributes)) findings.add("layout", line);
   compare_memory(state, snapshot, findings);
   for (auto& line : resources::compare_process_state(state.process, snapshot.state)) findings.add("state", line);
   // Last: the program may watch a file being read (inotify).

@@ -16,3 +16,17 @@ describeKind({
 });
 describeKind({ kind: 'Registers: general, vector and floating point, rounding, segment bases', program: 'registers', expected: 'restored' });
 describeKind({ kind: 'Memory given back to the kernel (MADV_DONTNEED)', program: 'dropped', expected: 'restored', turns: 12 });
+describeKind({
+  kind: 'Advice, locks, guard pages and names of memory (madvise, mlock, PR_SET_VMA)',
+  program: 'advice',
+  expected: 'restored',
+  warnings: /advised on huge pages since/,
+});
+describeKind({
+  kind: 'Mappings without a name that were removed: memory files, deleted files, shared anonymous memory',
+  program: 'unmapped',
+  expected: 'restored',
+  warnings: /shared mapping of .* is rolled back for everybody/,
+  note: 'Where a descriptor was open on it, or it is anonymous.',
+});
+describeKind({ kind: 'Shared memory that only a child process has touched', program: 'sharers', expected: 'restored' });

@@ -33,8 +33,10 @@ describe('what must not be rolled back', () => {
     expect(error.trusted).to.equal(true);
     return { rig, failure };
   };
-  const toTheEnd = async (running: Rig) => {
-    await running.continueToBreakpoint();
+  const toTheEnd = async (running: Rig, again = true) => {
+    if (again) {
+      await running.continueToBreakpoint();
+    }
     await running.clearBreakpoints();
     let event = await running.continue();
     while (event.type === 'stopped') event = await running.continue();
@@ -52,6 +54,30 @@ describe('what must not be rolled back', () => {
     const { rig } = await refused('filter', /seccomp filter/);
     await rig.core.detach();
     await rig.outputMatching(/PASS/);
+  });
+
+  it('is told of a program that forbids to look into it, unless there is the privilege, and works again when it allows it', async () => {
+    rig = await Rig.launch(program, ['unreadable']);
+    await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+    await rig.continueToBreakpoint();
+    const { id } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.continueToBreakpoint();
+    if (process.getuid!() === 0) {
+      await rig.core.rollback(id);
+      expect(await rig.core.verify(id)).to.deep.equal([]);
+      await rig.continueToBreakpoint();
+      const { id: there } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      await rig.core.rollback(id);
+      await rig.core.rollback(there);
+    } else {
+      for (const work of [() => rig!.core.capture({ tid: rig!.pid, files: 'rewind' }), () => rig!.core.rollback(id)]) {
+        const error = await work().then(() => new Error('no error'), (reason: Error) => reason);
+        expect(error.message).to.match(/forbids others to look into it \(PR_SET_DUMPABLE\)/);
+      }
+    }
+    await rig.continueToBreakpoint();
+    await rig.core.rollback((await rig.core.capture({ tid: rig.pid, files: 'rewind' })).id);
+    await toTheEnd(rig, false);
   });
 
   if (process.getuid!() === 0) {
