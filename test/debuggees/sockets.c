@@ -1,5 +1,5 @@
 // Sockets: `sockets WHAT` with WHAT one of pairs, ends, tcp, listen, udp, blocked, named, backlog, tree,
-// rights, outside PORT.
+// rights, empty, outside PORT.
 #include "state.h"
 
 #include <fcntl.h>
@@ -555,6 +555,26 @@ static void rights_changed(void) {
   nothing("no datagram", datagrams[1]);
 }
 
+static void empty_set_up(void) {
+  must("dgram", socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams));
+  put(datagrams[0], "before");
+  put(datagrams[0], "");
+  put(datagrams[0], "after");
+}
+
+static void empty_original(void) {
+  char byte;
+  receive("before", datagrams[1], "before");
+  check("an empty one", recv(datagrams[1], &byte, 1, MSG_DONTWAIT), 0);
+}
+
+static void empty_change(void) {
+  receive("after", datagrams[1], "after");
+  put(datagrams[0], "another");
+}
+
+static void empty_changed(void) { peeked("another", datagrams[1], "another"); }
+
 // A child has the other ends; it does what it is told by a byte on `control`.
 static int control[2], data[2];
 static pid_t child;
@@ -646,6 +666,7 @@ static void outside_changed(void) { nothing("no more", client); }
   else if (strcmp(what, "named") == 0) named_##stage(); \
   else if (strcmp(what, "backlog") == 0) backlog_##stage(); \
   else if (strcmp(what, "rights") == 0) rights_##stage(); \
+  else if (strcmp(what, "empty") == 0) empty_##stage(); \
   else if (strcmp(what, "tree") == 0) tree_##stage(); \
   else if (strcmp(what, "outside") == 0) outside_##stage(); \
   else state_fail(what, "is no part of this program")

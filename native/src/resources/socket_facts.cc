@@ -225,6 +225,8 @@ std::optional<ino_t> tcp_owner(const std::string& local, const std::string& peer
 // A connection that nobody has accepted belongs to no inode. One that its owner has closed is in another state by then.
 std::vector<ino_t> applicants(int listener, int family) {
   struct stat info {};
+  pollfd state{listener, POLLIN, 0};
+  if (poll(&state, 1, 0) <= 0) return {};  // most often; to ask the kernel for all connections is slow
   if (family == AF_UNIX) {
     auto facts = fstat(listener, &info) == 0 ? unix_facts(info.st_ino) : std::nullopt;
     return facts ? std::move(facts->applicants) : std::vector<ino_t>();

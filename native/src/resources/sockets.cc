@@ -100,6 +100,14 @@ void find_unix_partner(const SharedIdentity& identity, Socket& socket, const std
   }
 }
 
+// Empty datagrams are shown by one look only (__skb_try_recv_from_queue): the socket is remembered until all are read.
+bool holds_empty(StreamIdentity& identity, int fd, const Queue& queue) {
+  pollfd state{fd, POLLIN, 0};
+  if (queue.empty() && poll(&state, 1, 0) <= 0) identity.holds_empty = false;
+  if (std::any_of(queue.begin(), queue.end(), [](auto& message) { return message.bytes.empty(); })) identity.holds_empty = true;
+  return identity.holds_empty;
+}
+
 // Who waits at a listener to be accepted.
 void find_applicants(const SharedIdentity& listener, int fd, Sockets& sockets, const std::map<ino_t, SharedIdentity>& by_inode) {
   pollfd state{fd, POLLIN, 0};
@@ -242,12 +250,14 @@ Sockets read_sockets(Holders holders, util::Warnings& warnings) {
       const bool arrived = !socket.is_tcp() || !socket.partner || has_arrived(own.at(socket.partner).fd.get(), fd);
       auto queue = peek_queue(fd, socket.is_stream());
       socket.reset = socket.widowed && has_error(fd);
-      socket.queue_held = queue && arrived;
+      const bool empty = queue && holds_empty(*identity, fd, *queue);
+      socket.queue_held = queue && arrived && !empty;
       if (socket.queue_held) {
         socket.queue = std::move(*queue);
         for (auto& message : socket.queue)
           if (!settle_rights(holders, message)) warnings.push_back({"socket", "A descriptor is in flight to the socket at " + name() + " that is open nowhere else: once it has arrived, the message comes back without it."});
       }
+      else if (empty) warnings.push_back({"socket", "An empty datagram is in flight to the socket at " + name() + ", which the kernel shows once only: what is in flight there does not come back."});
       else if (!queue) warnings.push_back({"socket", "What is in flight to the socket at " + name() + " cannot be read: it does not come back."});
       else warnings.push_back({"socket", "More is in flight to the socket at " + name() + " than it can take: it does not come back."});
     }

@@ -265,6 +265,7 @@ void SocketsRollback::restore_queue(const Entry& entry, int fd) {
   const bool stream = socket.is_stream();
   if (auto now = peek_queue(fd, stream); now && *now == socket.queue) return;
   drain_queue(fd, stream);
+  identity->holds_empty = false;
   size_t lost = 0, bytes = 0, without = 0;
   for (auto& message : socket.queue) {
     const int sender = sender_for(entry, message);

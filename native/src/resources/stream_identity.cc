@@ -30,7 +30,7 @@ SharedIdentity identity_of(ObjectKey key) {
   }
   auto& entry = known()[key];
   auto identity = entry.lock();
-  if (!identity) entry = identity = std::make_shared<StreamIdentity>(StreamIdentity{key});
+  if (!identity) entry = identity = std::make_shared<StreamIdentity>(StreamIdentity{.now = key});
   return identity;
 }
 

@@ -15,6 +15,7 @@ using ObjectKey = std::pair<dev_t, ino_t>;
 /// the kernel's own, the same in every process.
 struct StreamIdentity {
   ObjectKey now;
+  bool holds_empty = false;  // of a socket: an empty datagram was seen in its queue, which no second look shows
 };
 
 using SharedIdentity = std::shared_ptr<StreamIdentity>;

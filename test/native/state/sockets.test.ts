@@ -22,6 +22,13 @@ describeKind({ kind: 'Threads that wait in recv, accept and poll on sockets', pr
 describeKind({ kind: 'Unix sockets with names: connections, listeners, files of sockets', program, args: ['named'], expected: 'restored' });
 describeKind({ kind: 'Connections that wait to be accepted', program, args: ['backlog'], expected: 'restored' });
 describeKind({ kind: 'Descriptors in flight over unix sockets (SCM_RIGHTS)', program, args: ['rights'], expected: 'restored' });
+describeKind({
+  kind: 'Empty datagrams in flight over unix sockets',
+  program,
+  args: ['empty'],
+  expected: 'told',
+  warnings: /^An empty datagram is in flight to the socket at descriptor \d+/,
+});
 describeKind({ kind: 'Sockets between the program and its child', program, args: ['tree'], expected: 'restored' });
 
 describe('a connection to another program', () => {
