@@ -36,6 +36,7 @@ void RunControl::adopt_thread(pid_t tid, std::optional<int> first_stop) {
   }
   tracee.note_stop(*first_stop);
   tracee.is_new = true;
+  if (running_ && breakpoints_.without_hidden()) breakpoints_.insert(process_);
   if (running_ && !stopping_) go_on(tracee);
 }
 

@@ -129,9 +129,11 @@ void Breakpoints::lift(tracee::Process& process, uint64_t address) {
   inserted_.erase(it);
 }
 
-void Breakpoints::insert(tracee::Process& process) {
+void Breakpoints::insert(tracee::Process& process, Which which) {
+  without_hidden_ = which == Which::kWithoutHidden;
   for (uint64_t address : software_)
     if (!inserted_.contains(address)) lower(process, address);
+  if (without_hidden_) return;
   for (uint64_t address : hidden_)
     if (!inserted_.contains(address) && !useless_.contains(address)) lower(process, address);
 }

@@ -34,7 +34,8 @@ class Breakpoints {
   void begin_anew();
   void clear_debug_registers();
 
-  void insert(tracee::Process& process);
+  enum class Which { kAll, kWithoutHidden };
+  void insert(tracee::Process& process, Which which = Which::kAll);
   void withdraw(tracee::Process& process);
   /// Puts the original bytes into another address space that was copied from the debuggee's (fork).
   void withdraw_from_copy(memory::RemoteMemory& copy) const;
@@ -42,6 +43,8 @@ class Breakpoints {
   bool stood_at(uint64_t address) const { return inserted_.contains(address) || lately_.contains(address); }
   bool wanted_at(uint64_t address) const { return software_.contains(address); }
   bool hidden_at(uint64_t address) const { return hidden_.contains(address); }
+  /// Hidden ones are left out of memory: whoever runs is stepped, and is looked at wherever it comes to.
+  bool without_hidden() const { return without_hidden_; }
   /// Takes one out and puts it back, around a single step.
   void lift(tracee::Process& process, uint64_t address);
   void lower(tracee::Process& process, uint64_t address);
@@ -63,6 +66,7 @@ class Breakpoints {
   std::set<uint64_t> software_, hidden_, useless_, lately_;
   std::map<uint64_t, uint8_t> inserted_;  // address → original byte
   Slot slots_[4];
+  bool without_hidden_ = false;
   uint64_t control_ = 0;
   uint64_t generation_ = 0;
   std::map<pid_t, uint64_t> armed_;  // thread → generation of its debug registers

@@ -48,7 +48,7 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
   }
   running_ = true;
   kin_.go_on();
-  breakpoints_.insert(process_);
+  breakpoints_.insert(process_, steps_alone() ? Breakpoints::Which::kWithoutHidden : Breakpoints::Which::kAll);
   for (auto& [tid, tracee] : process_.tracees()) {
     if (tracee->state() != ThreadState::kStopped || tracee->mode == RunMode::kHold) continue;
     int signal = tracee->resume_signal;
@@ -63,6 +63,18 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
     if (!signal && told == tracee->pc() && breakpoints_.hidden_at(told) && ends_program(*tracee)) leave_for_good(*tracee);
     else go_on(*tracee, signal);
   }
+}
+
+// One thread runs, instruction by instruction: where it comes to is seen without a breakpoint there.
+bool RunControl::steps_alone() {
+  Tracee* alone = nullptr;
+  for (auto& [tid, tracee] : process_.tracees()) {
+    if (tracee->state() == ThreadState::kRunning) return false;
+    if (tracee->parked() || tracee->mode == RunMode::kHold) continue;
+    if (alone || tracee->mode == RunMode::kContinue) return false;
+    alone = tracee.get();
+  }
+  return alone && !breakpoints_.hidden_at(alone->pc());
 }
 
 void RunControl::forget_pending(pid_t tid) {

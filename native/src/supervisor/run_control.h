@@ -91,6 +91,7 @@ class RunControl {
   bool detour(tracee::Tracee& tracee);
   bool at_file_call(tracee::Tracee& tracee);
   void leave_stub(tracee::Tracee& tracee);
+  bool steps_alone();
   void go_on(tracee::Tracee& tracee, int signal = 0);
   void report(const Stop& stop);
   void tell(Stop stop);

@@ -44,7 +44,7 @@ void RunControl::handle_trap(Tracee& tracee) {
     report(*stop);
     return;
   }
-  if (breakpoints_.hidden_at(tracee.pc()) && breakpoints_.stood_at(tracee.pc()) && (at_file_call(tracee) || at_exit_site(tracee))) return;
+  if (breakpoints_.hidden_at(tracee.pc()) && (breakpoints_.without_hidden() || breakpoints_.stood_at(tracee.pc())) && (at_file_call(tracee) || at_exit_site(tracee))) return;
   go_on(tracee);
 }
 
