@@ -201,6 +201,28 @@ describe('a crash', () => {
     });
   }
 
+  for (const [how, signal] of [['segv', 'SIGSEGV'], ['thread', 'SIGSEGV'], ['abort', 'SIGABRT'], ['fpe', 'SIGFPE'], ['ill', 'SIGILL'], ['bus', 'SIGBUS']] as const) {
+    it(`by ${signal} (${how}) has its snapshot, is gone back from, spared, and does not happen`, async () => {
+      const session = await sessions.launch('crashes', [how], automatic);
+      const { client } = session;
+      await client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'at_begin' }] });
+      await client.configurationDone();
+      const begin = await client.stopped('function breakpoint');
+      for (const turn of [1, 2]) {
+        await client.request('continue', { threadId: begin.threadId });
+        const crash = await client.stopped('exception');
+        expect(crash.description, `turn ${turn}`).to.contain(signal);
+        const { snapshots, current } = await list(client);
+        expect(snapshots.map(({ reason }) => reason)).to.deep.equal(['breakpoint', ...Array<string>(turn).fill('exception')]);
+        expect(current).to.equal(turn + 1);
+        await restore(client, 1);
+      }
+      await assign(session, 'spare', '1', begin);
+      await toExit(session, begin.threadId, 0);
+      expect(client.output('stdout')).to.equal('survived\n');
+    });
+  }
+
   it('by a panic of Rust stops at the panic by default, is gone back from, cured, and does not happen', async () => {
     const session = await sessions.launch('panic_main', [], automatic);
     const { client } = session;
