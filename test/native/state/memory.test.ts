@@ -30,3 +30,4 @@ describeKind({
   note: 'Where a descriptor was open on it, or it is anonymous.',
 });
 describeKind({ kind: 'Shared memory that only a child process has touched', program: 'sharers', expected: 'restored' });
+describeKind({ kind: 'Mapped memory of devices and of the kernel', program: 'devices', expected: 'told', warnings: /is memory of a device or of the kernel/, note: 'Never read, never written.' });
