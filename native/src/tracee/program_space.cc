@@ -121,7 +121,7 @@ bool set_marks(Process& process, const ProgramSpace& wanted) {
 
 // The layout lets it grow from here.
 void map_stack(Process& process, const Range& stack) {
-  const uint64_t flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN | MAP_STACK;
+  const uint64_t flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN;  // not MAP_STACK: since Linux 6.7 that keeps huge pages away
   RemoteSyscalls(process).require("map the stack", SYS_mmap, stack.start, stack.bytes(), PROT_READ | PROT_WRITE, flags, ~uint64_t{0}, 0);
 }
 
