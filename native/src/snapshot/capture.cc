@@ -215,7 +215,9 @@ void settle(EngineState& state) {
     copy_pages(state, snapshot, pages_missing_in_twin(snapshot, in_twin), By::kUs);
     state.baseline.emplace(snapshot.pages, snapshot.held);
     step_aside(state);
+    state.read_attributes_of(snapshot, nullptr);
   } catch (const std::exception& error) {
+    state.await_attributes();
     state.snapshots.clear();
     state.forget_base(true);
     state.hooks.lost({id}, std::string("The first snapshot could not be completed: ") + error.what());
@@ -235,6 +237,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   snapshot->maps = tracked_maps(process);
   snapshot->tid = options.tid;
   snapshot->parent = state.current;
+  snapshot->locked = process.status_field("VmLck");
   Snapshot* before = state.current ? &state.at(*state.current) : nullptr;
 
   std::optional<CollectBeside> collecting;
@@ -280,7 +283,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   state.current = snapshot->id;
   state.moved = false;
   if (first) state.unsettled = snapshot->id;
-  state.read_attributes_of(*snapshot);
+  if (!first) state.read_attributes_of(*snapshot, before);
   state.snapshots.emplace(snapshot->id, std::move(snapshot));
   return result;
 }

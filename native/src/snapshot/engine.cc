@@ -54,6 +54,7 @@ const resources::ProcessState& Engine::state_of(SnapshotId id) { return state_->
 
 void Engine::take_new_body(pid_t former) {
   state_->finish_arming();
+  state_->await_attributes();
   state_->new_body = state_->any_thread_id = true;
   state_->moved = true;
   state_->carried.clear();
@@ -66,6 +67,7 @@ void Engine::take_new_body(pid_t former) {
 RebuildResult Engine::rebuild() {
   if (state_->snapshots.empty()) throw RollbackError("there is no snapshot", false);
   state_->finish_arming();
+  state_->await_attributes();
   const SnapshotId id = state_->current.value_or(state_->snapshots.rbegin()->first);
   return {id, snapshot::rebuild(*state_, id)};
 }
@@ -74,6 +76,7 @@ void Engine::note_renamed(pid_t from, pid_t to) { rename_thread(*state_, from, t
 
 void Engine::remove(SnapshotId id) {
   settle(*state_);
+  state_->await_attributes();
   const auto parent = state_->at(id).parent;
   for (auto& [other, snapshot] : state_->snapshots)
     if (snapshot->parent == id) snapshot->parent = parent;
@@ -88,6 +91,7 @@ void Engine::remove(SnapshotId id) {
 
 std::vector<Difference> Engine::verify(SnapshotId id) {
   settle(*state_);
+  state_->await_attributes();
   return snapshot::verify(*state_, state_->at(id));
 }
 
@@ -149,6 +153,7 @@ bool Engine::park_at_exit(tracee::Tracee& tracee) {
 
 std::vector<SnapshotId> Engine::abandon() {
   state_->finish_arming();
+  state_->await_attributes();
   std::vector<SnapshotId> ids;
   for (auto& [id, snapshot] : state_->snapshots) ids.push_back(id);
   state_->snapshots.clear();
@@ -160,6 +165,7 @@ std::vector<SnapshotId> Engine::abandon() {
 
 void Engine::withdraw() {
   state_->finish_arming();
+  state_->await_attributes();
   std::vector<pid_t> parked;
   for (auto& [tid, tracee] : state_->process.tracees())
     if (tracee->parked()) parked.push_back(tid);

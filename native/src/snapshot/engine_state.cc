@@ -92,11 +92,19 @@ RangeSet EngineState::held_over_files(const std::vector<Vma>& maps, const Writte
   return held;
 }
 
-void EngineState::read_attributes_of(Snapshot& snapshot) {
-  reads_attributes = true;
-  background.start([this, &snapshot] {
+void EngineState::read_attributes_of(Snapshot& snapshot, const Snapshot* before) {
+  constexpr uint64_t kSoon = 32 << 20;  // resident bytes that are counted in less than a millisecond
+  await_attributes();
+  // Advice for a part of a mapping splits it; for a whole one it is mostly given as that is made.
+  if (before && before->attributes && before->maps == snapshot.maps && before->locked == snapshot.locked && snapshot.held.bytes() > kSoon) {
+    snapshot.attributes = before->attributes;
+    return;
+  }
+  reads_attributes_ = true;
+  attributes_thread_.start([pid = process.pid(), &snapshot] {
     try {
-      snapshot.attributes = read_memory_attributes(process.pid(), *background_pagemap, snapshot.maps);
+      memory::Pagemap pagemap(pid);
+      snapshot.attributes = read_memory_attributes(pid, pagemap, snapshot.maps);
     } catch (const util::CodedError&) {
       // The process is gone, and nobody will ask.
     }
@@ -104,8 +112,7 @@ void EngineState::read_attributes_of(Snapshot& snapshot) {
 }
 
 void EngineState::await_attributes() {
-  if (!std::exchange(reads_attributes, false)) return;
-  background.wait();
+  if (std::exchange(reads_attributes_, false)) attributes_thread_.wait();
 }
 
 Written EngineState::collect(const std::vector<Vma>& maps, const RangeSet& dense, DirtyTracker::Then then) {
@@ -129,7 +136,6 @@ void EngineState::start_arming(std::vector<Vma> maps) {
 }
 
 void EngineState::finish_arming() {
-  await_attributes();
   if (!std::exchange(arming_, false)) return;
   try {
     background.wait();
@@ -207,6 +213,7 @@ void EngineState::make_tracker() {
 }
 
 void EngineState::forget_base(bool stopped) {
+  await_attributes();
   finish_arming();
   if (followed) hooks.files->forget();
   if (twin) twin->end(stopped ? &process : nullptr);

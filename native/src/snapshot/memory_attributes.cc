@@ -132,6 +132,20 @@ util::Warnings restore_memory_attributes(tracee::Process& process, memory::Pagem
   return left;
 }
 
+void ask_for_attributes(tracee::Process& process, const std::vector<Vma>& maps, const MemoryAttributes& wanted) {
+  if (wanted.empty()) return;
+  RangeSet mapped;
+  for (auto& vma : maps) mapped.add(vma.range());
+  std::vector<RemoteCall> calls;
+  for (auto& mapping : wanted.mappings) {
+    for (auto& range : util::intersect(RangeSet{{mapping.start, mapping.end}}, mapped)) {
+      for (auto& attribute : kAttributes) calls.push_back(attribute.set(range.start, range.bytes(), attribute.has(mapping.flags)));
+      if (mapping.flags.hg || mapping.flags.nh) calls.push_back({SYS_madvise, {range.start, range.bytes(), static_cast<uint64_t>(mapping.flags.hg ? MADV_HUGEPAGE : MADV_NOHUGEPAGE)}});
+    }
+  }
+  RemoteSyscalls(process).batch(calls);
+}
+
 void restore_mapping_names(tracee::Process& process, const std::vector<Vma>& now, const std::vector<Vma>& wanted) {
   std::vector<std::pair<Range, std::string>> changes;
   for (auto& vma : wanted) {

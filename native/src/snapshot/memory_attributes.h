@@ -24,6 +24,9 @@ struct MemoryAttributes {
 MemoryAttributes read_memory_attributes(pid_t pid, memory::Pagemap& pagemap, const std::vector<memory::Vma>& maps);
 /// The layout is the wanted one already, in mappings `maps`. What could not be put back.
 util::Warnings restore_memory_attributes(tracee::Process& process, memory::Pagemap& pagemap, const std::vector<memory::Vma>& maps, const MemoryAttributes& wanted);
+/// Likewise without a look at what they are: sets those that `wanted` has, takes away what else those mappings may have, and
+/// leaves other mappings and guards alone.
+void ask_for_attributes(tracee::Process& process, const std::vector<memory::Vma>& maps, const MemoryAttributes& wanted);
 /// Names of private memory (PR_SET_VMA_ANON_NAME), which are part of the list of mappings.
 void restore_mapping_names(tracee::Process& process, const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted);
 /// In words, how they differ.

@@ -217,13 +217,19 @@ OpenMapped mapped_by_descriptor(const Snapshot& target) {
 }
 
 void restore_attributes(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps, std::vector<Warning>& warnings) {
+  state.await_attributes();
   if (!target.attributes) return;
-  // A program without any pays nothing, as long as its present is known: that it was captured before it is left.
+  const auto& wanted = *target.attributes;
+  // To read them takes as long as a fork. What the program has come to have since is known where its present was captured
+  // before it is left; what it has lost since is just asked for again.
   const Snapshot* present = state.current ? &state.at(*state.current) : nullptr;
-  const bool may_have = state.attributes_touched || (present && present->attributes && !present->attributes->empty());
-  if (target.attributes->empty() && !may_have) return;
+  const bool differ = present && present->attributes && !compare_memory_attributes(*present->attributes, wanted).empty();
+  if (!state.attributes_touched && !differ && wanted.guards.empty()) {
+    ask_for_attributes(state.process, maps, wanted);
+    return;
+  }
   state.attributes_touched = true;
-  for (auto& warning : restore_memory_attributes(state.process, *state.pagemap, maps, *target.attributes)) warnings.push_back(std::move(warning));
+  for (auto& warning : restore_memory_attributes(state.process, *state.pagemap, maps, wanted)) warnings.push_back(std::move(warning));
 }
 
 RollbackResult apply(EngineState& state, const Snapshot& target, const resources::Place& place) {
