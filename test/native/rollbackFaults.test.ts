@@ -1,6 +1,8 @@
 // Rollbacks that fail half-way, at each of their steps: the program is where it was before, or it is said that it is not, and
 // any snapshot can be restored from there.
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { NativeError } from '../../adapter/core/native';
 import { Rig } from '../support/native';
@@ -12,9 +14,14 @@ describe('a rollback that fails half-way', () => {
   let rig: Rig;
   let armed: number;
   let changed: number;
+  let folder: string; // the programs make files where they run
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'rollpoint-faults-'));
+  });
   afterEach(async () => {
     delete process.env.ROLLPOINT_FAULT;
     await rig.dispose();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   const capture = async () => (await rig.core.capture({ tid: rig.pid, files: 'rewind' })).id;
@@ -32,7 +39,7 @@ describe('a rollback that fails half-way', () => {
     return error as NativeError;
   };
   const start = async (program: string, ...args: string[]) => {
-    rig = await Rig.launch(program, args);
+    rig = await Rig.launch(program, args, { cwd: folder });
     await rig.breakAt('at_armed', 'at_changed', 'at_checked');
     await to('at_armed');
     armed = await capture();
