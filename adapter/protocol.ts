@@ -49,6 +49,96 @@ export interface SnapshotInfo {
 export interface SnapshotList {
   snapshots: SnapshotInfo[];
   current: SnapshotId | null;
+  /** The snapshot that is being looked at while the process stays where it is; null: the present is on screen. */
+  peeking: SnapshotId | null;
+}
+
+/** A moment of the session: a snapshot, or null for the present, where the process stands. */
+export type Moment = SnapshotId | null;
+
+/** A typed value that differs between two moments. */
+export interface VariableChange {
+  /**
+   * `local`: of a frame that both moments have (same thread, same function, same place in the stack counted from its
+   * outermost frame). `global`: a variable of the program with static storage. `watch`: an expression of the request.
+   */
+  scope: 'local' | 'global' | 'watch';
+  /** As a user writes it: `count`, `warehouse.orders`. */
+  name: string;
+  /** `local`: DAP thread id and function of the frame. */
+  threadId?: number;
+  function?: string;
+  /** As gdb shows it; null where it cannot be told (not there then, or optimised out). */
+  type: string | null;
+  /** Values as gdb shows them, containers as their summary; null where the variable was not there. */
+  from: string | null;
+  to: string | null;
+}
+
+/** A mapping of which something differs. Addresses are `0x…`, `end` is the first one beyond. */
+export interface RegionChange {
+  start: string;
+  end: string;
+  /** A path, `[heap]`, `[stack]`, or empty for memory without a name. */
+  name: string;
+  /** `added` and `removed`: the mapping itself; `protection`: only its rights; `changed`: bytes differ. */
+  change: 'added' | 'removed' | 'protection' | 'changed';
+  /** Rights as in /proc/PID/maps (`rw-p`); null where the mapping was not there. */
+  protection: { from: string | null; to: string | null };
+  /** `changed`: how many bytes differ; where `truncated`, in the pages that were looked at. */
+  changedBytes: number;
+  /** `changed`: pages (4096 bytes) with other contents. */
+  changedPages: number;
+  /** `changed`: which bytes, in ascending order; close ones are joined. At most 256 for each region. */
+  ranges: { address: string; length: number }[];
+  /** There are more ranges than told. */
+  truncated: boolean;
+}
+
+export interface ThreadChange {
+  /** The kernel's id, as the debugger shows it. */
+  tid: number;
+  name: string;
+  /** `moved`: there at both moments, at another place. */
+  change: 'added' | 'removed' | 'moved';
+  /** Where its innermost frame was; null where the thread was not there. */
+  from: SnapshotLocation | null;
+  to: SnapshotLocation | null;
+}
+
+export interface DescriptorChange {
+  descriptor: number;
+  change: 'opened' | 'closed' | 'changed';
+  /** What it refers to and how, in words: `/tmp/log, writing, at byte 120`; null where it was not open. */
+  from: string | null;
+  to: string | null;
+}
+
+export interface FileChange {
+  path: string;
+  change: 'created' | 'removed' | 'changed';
+  /** Bytes; null where it was not there, or nobody knows. */
+  from: number | null;
+  to: number | null;
+}
+
+export interface Comparison {
+  variables: VariableChange[];
+  regions: RegionChange[];
+  threads: ThreadChange[];
+  descriptors: DescriptorChange[];
+  files: FileChange[];
+}
+
+/** What an expression was worth at one snapshot. */
+export interface HistoryPoint {
+  id: SnapshotId;
+  /** As gdb shows it; null where it could not be evaluated, and `message` says why. */
+  value: string | null;
+  type: string | null;
+  /** It differs from the point before; false for the first. */
+  changed: boolean;
+  message?: string;
 }
 
 export interface Requests {
@@ -61,6 +151,40 @@ export interface Requests {
     result: { snapshot: SnapshotInfo };
   };
   'rollpoint/deleteSnapshot': { args: { id: SnapshotId }; result: Record<string, never> };
+  /**
+   * Shows a snapshot in place of the present; the process stays as it is. `null` returns to the present. A `stopped`
+   * event follows: reason `goto`, description `Viewing snapshot N` or `Back in the present`. Whatever runs or changes the
+   * program while a snapshot is shown (continue, steps, setVariable, setExpression, writeMemory) restores that snapshot first.
+   */
+  'rollpoint/peekSnapshot': { args: { id: Moment }; result: Record<string, never> };
+  /** What differs between two moments; `watches` are expressions to be compared too. Runs nothing. */
+  'rollpoint/compareSnapshots': { args: { from: Moment; to: Moment; watches?: string[] }; result: Comparison };
+  /**
+   * Memory as it was, for a view of bytes: `data` is base64 and ends where memory ends, as in DAP's `readMemory`.
+   * `address` as `0x…` or decimal; at most 1 MiB.
+   */
+  'rollpoint/readSnapshotMemory': {
+    args: { id: Moment; address: string; count: number };
+    result: { address: string; data: string; unreadableBytes?: number };
+  };
+  /**
+   * An expression at every snapshot of the branch from `from` (default: its root) to `to` (default: the one shown, else
+   * `current`), oldest first. Runs nothing. With `frameId` (or `threadId`) the expression is one of that frame, which is
+   * found again at each snapshot by its thread and function.
+   */
+  'rollpoint/valueHistory': {
+    args: { expression: string; from?: SnapshotId; to?: SnapshotId; frameId?: number; threadId?: number };
+    result: { points: HistoryPoint[] };
+  };
+  /**
+   * Finds the last time that the expression changed between `good`, an earlier snapshot of the branch, and `bad`: two neighbours
+   * `before` and `after`. Then restores `before`, runs to the place of that change, and stops there; a `stopped` event
+   * follows. Sends progress events; DAP's `cancel` (by progress or request id) ends it, with the process where it was.
+   */
+  'rollpoint/findChange': {
+    args: { expression: string; good: SnapshotId; bad: SnapshotId; frameId?: number; threadId?: number };
+    result: { before: SnapshotId; after: SnapshotId; location: SnapshotLocation | null };
+  };
 }
 
 export interface Events {

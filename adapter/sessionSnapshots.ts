@@ -6,7 +6,7 @@ import type { Handlers } from './sessionParts';
 import type { Run } from './sessionRun';
 
 type SnapshotHandlers = {
-  [Name in RequestName]: (args: Partial<Requests[Name]['args']>) => Promise<Requests[Name]['result']> | Requests[Name]['result'];
+  [Name in RequestName]?: (args: Partial<Requests[Name]['args']>) => Promise<Requests[Name]['result']> | Requests[Name]['result'];
 };
 
 export function snapshotRequests(current: () => Run): Handlers {

@@ -14,7 +14,7 @@ export interface SnapshotNode {
   children: SnapshotNode[];
 }
 
-export const emptyList: SnapshotList = { snapshots: [], current: null };
+export const emptyList: SnapshotList = { snapshots: [], current: null, peeking: null };
 
 interface Line {
   snapshots: SnapshotInfo[];

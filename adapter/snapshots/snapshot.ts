@@ -20,6 +20,8 @@ export class SnapshotTree {
   private readonly byId = new Map<SnapshotId, SnapshotInfo>();
   private standing: SnapshotId | null = null;
   private moved = true;
+  /** The snapshot that is shown in place of the present. */
+  peeking: SnapshotId | null = null;
 
   /** The snapshot that the process stands on or has run on from. */
   get current(): SnapshotId | null {
@@ -82,7 +84,7 @@ export class SnapshotTree {
   /** Copies, in the order taken. */
   list(): SnapshotList {
     const snapshots = [...this.byId.values()].sort((a, b) => a.id - b.id).map((snapshot) => structuredClone(snapshot));
-    return { snapshots, current: this.standing };
+    return { snapshots, current: this.standing, peeking: this.peeking };
   }
 
   private parentOf(snapshot: SnapshotInfo | undefined): SnapshotInfo | undefined {

@@ -31,12 +31,12 @@ function drawing(parents: (number | null)[], current: number | null = null): str
       `${'  '.repeat(level)}${node.snapshot.id}${node.branch ? '<' : ''}${node.current ? '*' : ''}`,
       ...draw(node.children, level + 1),
     ]);
-  return draw(buildTree({ snapshots: parents.map((parent, index) => snapshot(index + 1, parent)), current }), 0);
+  return draw(buildTree({ snapshots: parents.map((parent, index) => snapshot(index + 1, parent)), current, peeking: null }), 0);
 }
 
 describe('the tree of snapshots', () => {
   it('is empty without snapshots', () => {
-    expect(buildTree({ snapshots: [], current: null })).to.deep.equal([]);
+    expect(buildTree({ snapshots: [], current: null, peeking: null })).to.deep.equal([]);
   });
 
   it('keeps a straight line flat', () => {
@@ -71,18 +71,18 @@ describe('the tree of snapshots', () => {
 
   it('starts anew where a parent is gone', () => {
     const snapshots = [snapshot(3, 2), snapshot(4, 3)];
-    expect(buildTree({ snapshots, current: 4 }).map((node) => node.snapshot.id)).to.deep.equal([3, 4]);
+    expect(buildTree({ snapshots, current: 4, peeking: null }).map((node) => node.snapshot.id)).to.deep.equal([3, 4]);
   });
 
   it('does not depend on the order of the list', () => {
     const snapshots = [snapshot(3, 1), snapshot(2, 1), snapshot(1, null)];
-    const [first, second] = buildTree({ snapshots, current: null });
+    const [first, second] = buildTree({ snapshots, current: null, peeking: null });
     expect(first?.children.map((node) => node.snapshot.id)).to.deep.equal([3]);
     expect(second?.snapshot.id).to.equal(2);
   });
 
   it('knows under which node each one is shown', () => {
-    const tree = buildTree({ snapshots: [1, 2, 3, 4].map((id) => snapshot(id, id === 1 ? null : 1)), current: null });
+    const tree = buildTree({ snapshots: [1, 2, 3, 4].map((id) => snapshot(id, id === 1 ? null : 1)), current: null, peeking: null });
     expect(findNode(tree, 3)?.container?.snapshot.id).to.equal(1);
     expect(findNode(tree, 2)?.container).to.equal(null);
     expect(flatten(tree).map((node) => node.snapshot.id)).to.have.members([1, 2, 3, 4]);
@@ -91,8 +91,8 @@ describe('the tree of snapshots', () => {
 
   it('shows thousands in one line', () => {
     const snapshots = Array.from({ length: 5000 }, (_, index) => snapshot(index + 1, index || null));
-    expect(buildTree({ snapshots, current: 5000 })).to.have.length(5000);
-    expect(totalBytes({ snapshots, current: null })).to.equal(5000 * 8192);
+    expect(buildTree({ snapshots, current: 5000, peeking: null })).to.have.length(5000);
+    expect(totalBytes({ snapshots, current: null, peeking: null })).to.equal(5000 * 8192);
   });
 });
 
