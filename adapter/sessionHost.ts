@@ -76,6 +76,10 @@ export class SessionHost implements DebuggeeHost {
     return { socket, connected: () => this.removeFolder() };
   }
 
+  get traffic(): { idle: boolean; packets: number } {
+    return this.server?.traffic ?? { idle: true, packets: 0 };
+  }
+
   async armRestore(id: number): Promise<void> {
     const told = new Set<string>();
     const { result } = await this.target.armRestore(id, async () => {

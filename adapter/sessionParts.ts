@@ -30,6 +30,8 @@ export interface DebuggeeHost {
   attach(pid: number): Promise<{ pid: number; executable: string }>;
   /** Path of the unix socket where gdb finds it; `connected` removes the socket again. */
   serve(): Promise<{ socket: string; connected(): Promise<void> }>;
+  /** Whether gdb waits for an answer of ours, and how much it has asked so far. */
+  readonly traffic: { idle: boolean; packets: number };
   /** The next resume that gdb asks for rolls the process back instead; settles when that is done. */
   armRestore(id: SnapshotId): Promise<void>;
   /** gdb did not resume after all. */

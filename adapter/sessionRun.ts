@@ -16,6 +16,7 @@ import { Variables } from './gdb/variables';
 import type { AttachPlan, LaunchPlan } from './launchArguments';
 import { breakpointEvent, event } from './sessionEvents';
 import type { Client, DebuggeeEnd, DebuggeeHost, SessionParts } from './sessionParts';
+import { Revival } from './sessionRevival';
 import { SessionStops } from './sessionStops';
 import { SnapshotManager } from './snapshots/manager';
 
@@ -27,13 +28,12 @@ export class Run {
   readonly breakpoints: Breakpoints;
   readonly stops: SessionStops;
   readonly snapshots: SnapshotManager;
+  readonly revival: Revival;
   readonly host: DebuggeeHost;
   private readonly output: DebuggeeOutput;
   private ending: Promise<void> | undefined;
-  private told = false;
+  told = false;
   private pid = 0;
-  /** The program has come back by itself, and gdb has not yet stopped for it. */
-  awaitsRevived = false;
   /** We end it: what happens to the debuggee now needs no words. */
   private leaving = false;
   private lastEnd: DebuggeeEnd | undefined;
@@ -89,6 +89,7 @@ export class Run {
       },
     });
     this.stops = new SessionStops(this);
+    this.revival = new Revival(this);
     this.snapshots = new SnapshotManager({
       core: this.host.snapshots,
       restorer: this.stops,
@@ -262,22 +263,7 @@ export class Run {
     const words = `The program was killed; snapshot ${id} has been restored into a new process (pid ${newPid}).`;
     this.client.output('important', `${words}\n`);
     this.snapshots.onRevived(id);
-    const leadGdbThere = () => {
-      this.snapshots.restore(id).catch((error: unknown) => this.client.output('important', `${messageOf(error)}\n`));
-    };
-    if (!this.execution.running) {
-      leadGdbThere();
-      return;
-    }
-    // While gdb runs the program, the stop that it waits for tells it. If it was looking at the program as that died, it
-    // has given up, without a word.
-    this.awaitsRevived = true;
-    setTimeout(() => {
-      if (this.awaitsRevived && !this.told && this.execution.running) {
-        this.execution.begin();
-        leadGdbThere();
-      }
-    }, gdbTellsMillis);
+    this.revival.tell(id);
   }
 
   private onGdbEnded(how: string): void {

@@ -25,9 +25,15 @@ export class SessionStops implements Restorer, Whereabouts {
       return;
     }
     const { ending } = this.run.host;
-    if (isMarker(record) && !ending) {
-      this.run.awaitsRevived = false;
+    const marker = isMarker(record) && !ending;
+    const awaited = this.run.revival.take();
+    if (marker) {
       void this.revived(record);
+      return;
+    }
+    if (awaited !== undefined) {
+      // gdb was in the middle of a stop when the program died: what it makes of that is of no moment.
+      this.run.revival.lead(awaited);
       return;
     }
     const report = stopReport(record, { pauseRequested, ending, kindOf: (number) => this.run.breakpoints.byNumber(number) });

@@ -42,6 +42,8 @@ export class CoreTarget implements Target {
   private armed: ArmedRestore | null = null;
   /** The snapshot at which the program, which was killed, has come back. */
   private revivedAt = 0;
+  replaced = false;
+  private readonly fates: (() => void)[] = [];
   /** Threads that the last resume named; `ALL` among them for every one. */
   private resumed: number[] = [ALL];
   /** An interrupt was asked for since the last stop. */
@@ -58,6 +60,8 @@ export class CoreTarget implements Target {
     core.on('revived', ({ id }) => {
       this.registers.clear();
       this.revivedAt = id;
+      this.replaced = this.lastStop !== null;
+      for (const known of this.fates.splice(0)) known();
     });
   }
 
@@ -124,6 +128,7 @@ export class CoreTarget implements Target {
 
   /** Runs, or carries out the armed restore instead: then a stop with cause `restored` comes to the listeners. */
   async resume(actions: TargetResume[]): Promise<void> {
+    this.replaced = false;
     if (this.armed && (await this.restore(this.armed, actions))) return;
     const before = this.lastStop;
     this.lastStop = null;
@@ -164,6 +169,17 @@ export class CoreTarget implements Target {
 
   writeMemory(address: bigint, data: Uint8Array): Promise<void> {
     return this.core.writeMemory(address, data);
+  }
+
+  fate(): Promise<void> {
+    if (this.replaced || this.lastStop?.state !== 'stopped') return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, fateMillis);
+      this.fates.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** A copy; read once a stop. */
@@ -310,6 +326,7 @@ export class CoreTarget implements Target {
       this.process = { ...this.process, executable: stop.cause.executable };
     }
     for (const listener of [...this.listeners]) listener(stop);
+    for (const known of this.fates.splice(0)) known();
   }
 
   private forget(): void {
@@ -319,8 +336,12 @@ export class CoreTarget implements Target {
     this.resumed = [ALL];
     this.process = null;
     this.lastStop = null;
+    this.replaced = false;
   }
 }
+
+// Should it live after all, and only not be readable.
+const fateMillis = 2000;
 
 function isWatch(type: BreakpointType): boolean {
   return type !== 'software' && type !== 'hardware';

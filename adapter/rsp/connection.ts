@@ -30,6 +30,8 @@ export class Connection {
   private lastSent: Buffer | null = null;
   private acknowledge = true;
   private acknowledgeUntilReply = true;
+  /** Packets received so far. */
+  packets = 0;
   private working = false;
   private over = false;
   private endServer = false;
@@ -58,6 +60,7 @@ export class Connection {
       switch (event.kind) {
         case 'packet':
           if (this.acknowledge) this.parts.output.write('+');
+          ++this.packets;
           this.queue.push(event.payload);
           break;
         case 'badChecksum':
@@ -75,6 +78,11 @@ export class Connection {
       }
     }
     void this.work();
+  }
+
+  /** No packet waits for its answer. */
+  get idle(): boolean {
+    return !this.working;
   }
 
   private async work(): Promise<void> {

@@ -114,15 +114,22 @@ export async function resumeAndReply(client: Client, actions: TargetResume[]): P
   if (interrupted) return stopReply(client, interrupted);
   client.running = true;
   try {
-    const stop = await runToStop(client, actions);
+    let stop = await runToStop(client, actions);
     if (!stop) return null;
+    let reply = await stopReply(client, stop);
+    if (client.target.replaced) {
+      // Killed between its stop and our reading of its registers: those are of the snapshot that stands there now.
+      stop = await runToStop(client, actions);
+      if (!stop) return null;
+      reply = await stopReply(client, stop);
+    }
     const notice = endNotice(stop);
     if (notice) client.log.notice(notice);
     // In a debug session the session itself tells.
     const hold = client.target.snapshots ? holdNotice(stop) : null;
     if (hold) client.output(hold);
     if (stop.state !== 'stopped' || stop.cause.kind === 'interrupt' || stop.cause.kind === 'restored') client.interruptRequested = false;
-    return await stopReply(client, stop);
+    return reply;
   } catch (error) {
     return await resumeFailed(client, error);
   } finally {

@@ -50,6 +50,11 @@ export class RspServer {
     return (server.address() as AddressInfo).port;
   }
 
+  /** Whether the client waits for us, and how many packets it has sent so far. */
+  get traffic(): { idle: boolean; packets: number } {
+    return { idle: this.connection?.idle ?? true, packets: this.connection?.packets ?? 0 };
+  }
+
   /** One client on two streams; the server is over with it. */
   async serveStreams(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
     await this.serve(input, output);

@@ -70,8 +70,11 @@ export async function stopReply(client: Client, stop: TargetStop): Promise<strin
   try {
     registers = await expeditedRegisters(client, stop.tid);
   } catch (error) {
-    // A process killed from outside while it stands still; gdb learns of it at its next request.
+    // Killed from outside as it stands still.
     client.log.trace(`registers of ${stop.tid}: ${String(error)}`);
+    await client.target.fate();
+    const { lastStop } = client.target;
+    if (lastStop && lastStop.state !== 'stopped') return stopReply(client, lastStop);
   }
   const thread = disabledPackets.has('Tthread') ? '' : `thread:${client.threadName(stop.tid)};`;
   return `T${byte(stopSignal(stop.cause))}${reason(client, stop.cause)}${thread}${registers}`;

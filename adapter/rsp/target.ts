@@ -115,6 +115,10 @@ export interface Target {
   readonly process: TargetProcess | null;
   /** How the process last stopped or ended; null while it runs and before the first. */
   readonly lastStop: TargetStop | null;
+  /** The process was killed after `lastStop`, and a snapshot stands in a new one: the next `resume` runs nothing and tells it. */
+  readonly replaced: boolean;
+  /** For a process that has just died: resolves when it has ended for good or been replaced. */
+  fate(): Promise<void>;
   readonly snapshots: SnapshotCommands | null;
   /** The snapshot that the next `resume` rolls back to instead of running; null when it runs. */
   readonly armedRestore: number | null;
