@@ -195,6 +195,32 @@ export interface SupervisorOptions {
   children?: 'include' | 'ignore';
 }
 
+/** A mapping that is not the same in two snapshots; addresses in bytes. */
+export interface RegionDifference {
+  start: bigint;
+  end: bigint;
+  /** As in /proc/PID/maps; empty for memory without a name. */
+  name: string;
+  change: 'added' | 'removed' | 'protection' | 'changed';
+  /** Rights (`rw-p`); null where it was not there. */
+  from: string | null;
+  to: string | null;
+  changedBytes: number;
+  changedPages: number;
+  /** Bytes, ascending, close ones joined; at most 256. */
+  ranges: { start: bigint; end: bigint }[];
+  /** There are more. */
+  truncated: boolean;
+}
+
+export interface Differences {
+  regions: RegionDifference[];
+  /** In words; null where it was not open. */
+  descriptors: { descriptor: number; from: string | null; to: string | null }[];
+  /** Whether the file was and is there, and its bytes where they are known. */
+  files: { path: string; was: boolean; is: boolean; from: number | null; to: number | null }[];
+}
+
 /** One debuggee under ptrace. Ends its thread with `dispose`; a debuggee that still lives is killed (launched) or detached (attached). */
 export interface Supervisor {
   launch(options: LaunchOptions): Promise<ProcessInfo>;
@@ -242,6 +268,14 @@ export interface Supervisor {
   stats(): Promise<StoreStats>;
   /** Reads the process anew and compares all of it with the snapshot. Empty: equal. */
   verify(id: number): Promise<Difference[]>;
+
+  /** Looks at snapshots of the stopped debuggee; nothing is written to it, and nothing runs. `tid`: as RollbackResult. */
+  peekThreads(id: number): Promise<{ tid: number; threads: { tid: number; name: string }[] }>;
+  /** As a rollback would set them. Rejects RP_NO_PROCESS when the snapshot has no such thread. */
+  peekRegisters(id: number, tid: number): Promise<Registers>;
+  /** As `readMemory` after a rollback. */
+  peekMemory(id: number, address: bigint, length: number): Promise<Uint8Array>;
+  compare(from: number, to: number): Promise<Differences>;
 }
 
 export interface Addon {

@@ -112,12 +112,19 @@ function dynamicSymbol(file: string, name: string): bigint | undefined {
   return line === undefined ? undefined : BigInt(`0x${line.split(' ')[0]}`);
 }
 
+function digestOf(page: Buffer, address: bigint, volatile: bigint[]): string | undefined {
+  for (const area of volatile.filter((each) => each >= address && each < address + pageSize)) {
+    page.fill(0, Number(area - address), Number(area - address + rseqSize));
+  }
+  return page.equals(zeroPage) ? undefined : createHash('sha1').update(page).digest('base64');
+}
+
 function readPages(pid: number, mappings: Mapping[], volatile: bigint[]): Map<bigint, string> {
   const pages = new Map<bigint, string>();
   const memory = openSync(`/proc/${pid}/mem`, 'r');
   const pagemap = openSync(`/proc/${pid}/pagemap`, 'r');
   try {
-    for (const mapping of mappings.filter(holdsData)) {
+    for (const mapping of mappings) {
       const count = Number((mapping.end - mapping.start) / pageSize);
       const entries = Buffer.alloc(count * 8);
       readSync(pagemap, entries, 0, entries.length, (mapping.start / pageSize) * 8n);
@@ -132,11 +139,9 @@ function readPages(pid: number, mappings: Mapping[], volatile: bigint[]): Map<bi
         if (readSync(memory, page, 0, page.length, address) !== page.length) {
           throw new Error(`Page ${address.toString(16)} of ${mapping.name} cannot be read`);
         }
-        for (const area of volatile.filter((each) => each >= address && each < address + pageSize)) {
-          page.fill(0, Number(area - address), Number(area - address + rseqSize));
-        }
-        if (!page.equals(zeroPage)) {
-          pages.set(address, createHash('sha1').update(page).digest('base64'));
+        const digest = digestOf(page, address, volatile);
+        if (digest !== undefined) {
+          pages.set(address, digest);
         }
       }
     }
@@ -221,11 +226,50 @@ export async function readState(rig: Rig): Promise<ProcessState> {
   }
   return {
     layout: layoutOf(mappings),
-    pages: readPages(rig.pid, mappings, await rseqAreas(rig, mappings)),
+    pages: readPages(rig.pid, mappings.filter(holdsData), await rseqAreas(rig, mappings)),
     threads,
     descriptors: readDescriptors(rig.pid),
     signals: readFileSync(`/proc/${rig.pid}/status`, 'utf8').match(/^Sig(Ign|Cgt):.*$/gm)!.join(' '),
   };
+}
+
+/** All memory of a process as a debugger reads it, program text and libraries too. */
+export interface Image {
+  /** Start and end of each mapping. */
+  mappings: { start: bigint; end: bigint; name: string }[];
+  /** As ProcessState.pages. */
+  pages: Map<bigint, string>;
+  volatile: bigint[];
+}
+
+export async function readImage(rig: Rig): Promise<Image> {
+  const all = readMappings(rig.pid);
+  const mappings = without(tracersOwn(all), all).filter(({ name }) => !/^\[(vvar|vsyscall)/.test(name));
+  const volatile = await rseqAreas(rig, mappings);
+  return { mappings, pages: readPages(rig.pid, mappings, volatile), volatile };
+}
+
+/** Where `read` gives other bytes than the image has. Reads all of it. */
+export async function differencesOfImage(image: Image, read: (address: bigint, length: number) => Promise<Uint8Array>): Promise<string[]> {
+  const lines: string[] = [];
+  const most = 1n << 20n;
+  for (const { start, end, name } of image.mappings) {
+    for (let at = start; at < end; at += most) {
+      const length = Number(at + most < end ? most : end - at);
+      const bytes = Buffer.from(await read(at, length));
+      if (bytes.length < length) {
+        lines.push(`${name} ends at ${(at + BigInt(bytes.length)).toString(16)} instead of ${end.toString(16)}`);
+      }
+      for (let offset = 0; offset + Number(pageSize) <= bytes.length; offset += Number(pageSize)) {
+        const address = at + BigInt(offset);
+        const page = bytes.subarray(offset, offset + Number(pageSize));
+        if (digestOf(page, address, image.volatile) !== image.pages.get(address)) {
+          lines.push(`page ${address.toString(16)} of ${name} differs`);
+        }
+      }
+    }
+  }
+  return lines;
 }
 
 /** What differs, one line each, the first forty. Empty: nothing. */

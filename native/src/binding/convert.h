@@ -33,6 +33,11 @@ Napi::Value guarded(Napi::Env env, Work&& work) {
   }
 }
 
+template <class T>
+Napi::Buffer<uint8_t> to_buffer(Napi::Env env, const T* data, size_t size) {
+  return Napi::Buffer<uint8_t>::Copy(env, reinterpret_cast<const uint8_t*>(data), size);
+}
+
 uint64_t to_address(const Napi::Value& value);
 std::vector<std::string> to_strings(const Napi::Value& value);
 std::optional<std::string> to_optional_string(const Napi::Value& value);

@@ -25,6 +25,16 @@ const char* name_of(supervisor::StopReason reason) {
 
 }  // namespace
 
+BreakpointKind to_breakpoint_kind(const Napi::Value& value) {
+  const std::string name = value.ToString().Utf8Value();
+  if (name == "software") return BreakpointKind::kSoftware;
+  if (name == "hardware") return BreakpointKind::kHardware;
+  if (name == "write") return BreakpointKind::kWrite;
+  if (name == "read") return BreakpointKind::kRead;
+  if (name == "access") return BreakpointKind::kAccess;
+  throw Napi::TypeError::New(value.Env(), "Unknown kind of breakpoint: " + name);
+}
+
 Napi::Object event_to_js(Napi::Env env, const Event& event) {
   auto object = Napi::Object::New(env);
   object.Set("pid", event.pid);
@@ -98,6 +108,37 @@ Napi::Object capture_to_js(Napi::Env env, const snapshot::CaptureResult& result)
   object.Set("exact", result.exact);
   object.Set("warnings", warnings_to_js(env, result.warnings));
   return object;
+}
+
+Napi::Object rollback_to_js(Napi::Env env, const snapshot::RollbackResult& result) {
+  auto object = Napi::Object::New(env);
+  object.Set("micros", result.micros);
+  object.Set("pagesWritten", static_cast<double>(result.pages_written));
+  object.Set("tid", result.tid);
+  object.Set("renamed", renamed_to_js(env, result.renamed));
+  object.Set("warnings", warnings_to_js(env, result.warnings));
+  return object;
+}
+
+Napi::Object stats_to_js(Napi::Env env, const snapshot::Stats& stats) {
+  auto object = Napi::Object::New(env);
+  object.Set("snapshots", static_cast<double>(stats.snapshots));
+  object.Set("pages", static_cast<double>(stats.pages));
+  object.Set("bytes", static_cast<double>(stats.bytes));
+  object.Set("twinBytes", static_cast<double>(stats.twin_bytes));
+  object.Set("settleMicros", stats.settle_micros);
+  return object;
+}
+
+Napi::Array found_to_js(Napi::Env env, const std::vector<snapshot::Difference>& differences) {
+  auto array = Napi::Array::New(env);
+  for (auto& difference : differences) {
+    auto object = Napi::Object::New(env);
+    object.Set("what", difference.what);
+    object.Set("message", difference.message);
+    array.Set(array.Length(), object);
+  }
+  return array;
 }
 
 }  // namespace rollpoint::binding

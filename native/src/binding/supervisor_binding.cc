@@ -4,12 +4,12 @@
 #include <memory>
 
 #include "binding/convert.h"
+#include "binding/moments.h"
 #include "binding/results.h"
 #include "supervisor/supervisor.h"
 
 namespace rollpoint::binding {
 
-using supervisor::BreakpointKind;
 using supervisor::Event;
 using supervisor::Supervisor;
 
@@ -17,23 +17,8 @@ namespace {
 
 using ToJs = std::function<Napi::Value(Napi::Env)>;
 
-template <class T>
-Napi::Buffer<uint8_t> to_buffer(Napi::Env env, const T* data, size_t size) {
-  return Napi::Buffer<uint8_t>::Copy(env, reinterpret_cast<const uint8_t*>(data), size);
-}
-
 ToJs nothing() {
   return [](Napi::Env env) { return env.Undefined(); };
-}
-
-BreakpointKind to_breakpoint_kind(const Napi::Value& value) {
-  const std::string name = value.ToString().Utf8Value();
-  if (name == "software") return BreakpointKind::kSoftware;
-  if (name == "hardware") return BreakpointKind::kHardware;
-  if (name == "write") return BreakpointKind::kWrite;
-  if (name == "read") return BreakpointKind::kRead;
-  if (name == "access") return BreakpointKind::kAccess;
-  throw Napi::TypeError::New(value.Env(), "Unknown kind of breakpoint: " + name);
 }
 
 class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
@@ -63,6 +48,10 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
       InstanceMethod<&SupervisorBinding::stats>("stats"),
       InstanceMethod<&SupervisorBinding::verify>("verify"),
       InstanceMethod<&SupervisorBinding::passed_outside>("passedOutside"),
+      InstanceMethod<&SupervisorBinding::peek_threads>("peekThreads"),
+      InstanceMethod<&SupervisorBinding::peek_registers>("peekRegisters"),
+      InstanceMethod<&SupervisorBinding::peek_memory>("peekMemory"),
+      InstanceMethod<&SupervisorBinding::compare>("compare"),
     });
   }
 
@@ -246,12 +235,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
     const pid_t tid = info[0].ToNumber().Int32Value();
     return run(info.Env(), [s = supervisor_.get(), tid]() -> ToJs {
       auto& tracee = s->stopped_thread(tid);
-      return [general = tracee.registers(), xstate = tracee.xstate()](Napi::Env env) {
-        auto object = Napi::Object::New(env);
-        object.Set("general", to_buffer(env, &general, sizeof general));
-        object.Set("xstate", to_buffer(env, xstate.data(), xstate.size()));
-        return object;
-      };
+      return [registers = RegistersAt{tracee.registers(), tracee.xstate()}](Napi::Env env) { return registers_to_js(env, registers); };
     });
   }
 
@@ -326,15 +310,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   Napi::Value rollback(const Napi::CallbackInfo& info) {
     const auto id = info[0].ToNumber().Uint32Value();
     return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
-      return [result = s->rollback(id)](Napi::Env env) {
-        auto object = Napi::Object::New(env);
-        object.Set("micros", result.micros);
-        object.Set("pagesWritten", static_cast<double>(result.pages_written));
-        object.Set("tid", result.tid);
-        object.Set("renamed", renamed_to_js(env, result.renamed));
-        object.Set("warnings", warnings_to_js(env, result.warnings));
-        return object;
-      };
+      return [result = s->rollback(id)](Napi::Env env) { return rollback_to_js(env, result); };
     });
   }
 
@@ -348,15 +324,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
 
   Napi::Value stats(const Napi::CallbackInfo& info) {
     return run(info.Env(), [s = supervisor_.get()]() -> ToJs {
-      return [stats = s->snapshots().stats()](Napi::Env env) {
-        auto object = Napi::Object::New(env);
-        object.Set("snapshots", static_cast<double>(stats.snapshots));
-        object.Set("pages", static_cast<double>(stats.pages));
-        object.Set("bytes", static_cast<double>(stats.bytes));
-        object.Set("twinBytes", static_cast<double>(stats.twin_bytes));
-        object.Set("settleMicros", stats.settle_micros);
-        return object;
-      };
+      return [stats = s->snapshots().stats()](Napi::Env env) { return stats_to_js(env, stats); };
     });
   }
 
@@ -374,16 +342,41 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   Napi::Value verify(const Napi::CallbackInfo& info) {
     const auto id = info[0].ToNumber().Uint32Value();
     return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
-      return [differences = s->snapshots().verify(id)](Napi::Env env) {
-        auto array = Napi::Array::New(env);
-        for (auto& difference : differences) {
-          auto object = Napi::Object::New(env);
-          object.Set("what", difference.what);
-          object.Set("message", difference.message);
-          array.Set(array.Length(), object);
-        }
-        return array;
-      };
+      return [differences = s->snapshots().verify(id)](Napi::Env env) { return found_to_js(env, differences); };
+    });
+  }
+
+  Napi::Value peek_threads(const Napi::CallbackInfo& info) {
+    const auto id = info[0].ToNumber().Uint32Value();
+    return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
+      return [look = threads_at(s->engine(), id)](Napi::Env env) { return threads_at_to_js(env, look); };
+    });
+  }
+
+  Napi::Value peek_registers(const Napi::CallbackInfo& info) {
+    const auto id = info[0].ToNumber().Uint32Value();
+    const pid_t tid = info[1].ToNumber().Int32Value();
+    return run(info.Env(), [s = supervisor_.get(), id, tid]() -> ToJs {
+      return [registers = registers_at(s->engine(), id, tid)](Napi::Env env) { return registers_to_js(env, registers); };
+    });
+  }
+
+  Napi::Value peek_memory(const Napi::CallbackInfo& info) {
+    const auto id = info[0].ToNumber().Uint32Value();
+    const uint64_t address = to_address(info[1]);
+    const size_t length = static_cast<size_t>(info[2].ToNumber().Int64Value());
+    return run(info.Env(), [s = supervisor_.get(), id, address, length]() -> ToJs {
+      auto bytes = std::make_shared<std::vector<std::byte>>(length);
+      bytes->resize(s->engine().peek_memory(id, address, bytes->data(), length));
+      if (bytes->empty() && length) throw util::SysError("read memory", EFAULT);
+      return [bytes](Napi::Env env) { return to_buffer(env, bytes->data(), bytes->size()); };
+    });
+  }
+
+  Napi::Value compare(const Napi::CallbackInfo& info) {
+    const auto from = info[0].ToNumber().Uint32Value(), to = info[1].ToNumber().Uint32Value();
+    return run(info.Env(), [s = supervisor_.get(), from, to]() -> ToJs {
+      return [differences = s->engine().compare(from, to)](Napi::Env env) { return differences_to_js(env, differences); };
     });
   }
 

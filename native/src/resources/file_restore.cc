@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 
 #include "resources/files.h"
@@ -57,6 +58,22 @@ std::map<FileId, FilesState::Content> FileJournal::contents(const FilesState& wa
   for (auto& [id, base] : files_)
     if (base.version) result.emplace(id, FilesState::Content{base.file, base.version, base.generation});
   return result;
+}
+
+bool FileJournal::read_block(const FilesState& wanted, const FileId& id, uint64_t block, std::byte* out) const {
+  if (!wanted.rewind) return false;
+  const FileVersion* version = nullptr;
+  if (auto it = wanted.files.find(id); it != wanted.files.end()) version = it->second.version.get();
+  else if (auto base = files_.find(id); base != files_.end()) version = base->second.version.get();
+  if (!version || !version->blocks || block * memory::kPageSize >= static_cast<uint64_t>(version->info.st_size)) return false;
+  memcpy(out, store_.data(version->blocks->find(block)), memory::kPageSize);
+  return true;
+}
+
+const NameState* FileJournal::name_at(const FilesState& wanted, const std::string& path) const {
+  if (auto* name = find(wanted, path)) return &name->state;
+  auto it = names_.find(path);
+  return it == names_.end() ? nullptr : &it->second.base;
 }
 
 bool FileJournal::will_exist(const FilesState& wanted, const std::string& path) const {

@@ -77,6 +77,12 @@ class FileJournal {
   /// After memory has been written: through shared mappings that changed files, and their times.
   void finish(const FilesState& wanted);
   std::vector<std::string> compare(const FilesState& wanted);
+  /// A block of 4096 bytes as it will be once `wanted` is restored. False where nothing is known of the file.
+  bool read_block(const FilesState& wanted, const FileId& id, uint64_t block, std::byte* out) const;
+  /// All contents that `wanted` brings back.
+  std::map<FileId, FilesState::Content> contents(const FilesState& wanted) const;
+  /// What `path` will be then; null where nobody knows.
+  const NameState* name_at(const FilesState& wanted, const std::string& path) const;
   /// Whether `path` is there once `wanted` is restored.
   bool will_exist(const FilesState& wanted, const std::string& path) const;
 
@@ -115,7 +121,6 @@ class FileJournal {
   void restore_directories(const std::map<std::string, NameState>& wanted, util::Warnings& left);
   bool restore_name(const std::string& path, const NameState& wanted, util::Warnings& left);
   void restore_content(KnownFile& file, const std::shared_ptr<FileVersion>& wanted, util::Warnings* left);
-  std::map<FileId, FilesState::Content> contents(const FilesState& wanted) const;
 
   memory::PageStore store_;
   memory::PageTablePool pool_{store_};

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "snapshot/capture.h"
+#include "snapshot/difference.h"
 #include "snapshot/engine_state.h"
 #include "snapshot/layout.h"
+#include "snapshot/peek.h"
 #include "snapshot/rename.h"
 #include "snapshot/rebuild.h"
 #include "snapshot/rollback.h"
@@ -74,13 +76,31 @@ RebuildResult Engine::rebuild() {
 
 void Engine::note_renamed(pid_t from, pid_t to) { rename_thread(*state_, from, to); }
 
+const Snapshot& Engine::look_at(SnapshotId id) {
+  settle(*state_);
+  return state_->at(id);
+}
+
+size_t Engine::peek_memory(SnapshotId id, uint64_t address, std::byte* out, size_t size) {
+  return PageReader(*state_, look_at(id)).read(address, out, size);
+}
+
+Differences Engine::compare(SnapshotId from, SnapshotId to) {
+  settle(*state_);
+  return find_differences(*state_, state_->at(from), state_->at(to));
+}
+
 void Engine::remove(SnapshotId id) {
   settle(*state_);
   state_->await_attributes();
   const auto parent = state_->at(id).parent;
   for (auto& [other, snapshot] : state_->snapshots)
     if (snapshot->parent == id) snapshot->parent = parent;
-  if (state_->current == id) state_->current = parent;
+  if (state_->current == id) {
+    // It does not stand on the parent for that.
+    state_->current = parent;
+    note_resume();
+  }
   state_->snapshots.erase(id);
   std::vector<pid_t> unwanted;
   for (auto& [tid, tracee] : state_->process.tracees())

@@ -17,6 +17,8 @@
 namespace rollpoint::snapshot {
 
 class EngineState;
+struct Snapshot;
+struct Differences;
 
 class Engine {
  public:
@@ -51,6 +53,11 @@ class Engine {
   /// A process that this one's state may name has another id.
   void note_renamed(pid_t from, pid_t to);
   const resources::ProcessState& state_of(SnapshotId id);
+  /// To look at; changes nothing. All threads stopped.
+  const Snapshot& look_at(SnapshotId id);
+  /// Memory as it would read after a rollback: fewer than `size` bytes where it ended.
+  size_t peek_memory(SnapshotId id, uint64_t address, std::byte* out, size_t size);
+  Differences compare(SnapshotId from, SnapshotId to);
   void remove(SnapshotId id);
   std::vector<Difference> verify(SnapshotId id);
   Stats stats() const;

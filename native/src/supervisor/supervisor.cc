@@ -266,6 +266,11 @@ Tree& Supervisor::snapshots() {
   return *tree_;
 }
 
+snapshot::Engine& Supervisor::engine() {
+  stopped_process();
+  return *engine_;
+}
+
 void Supervisor::note_write() {
   stopped_process();
   engine_->note_write();

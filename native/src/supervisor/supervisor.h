@@ -72,6 +72,8 @@ class Supervisor {
   Breakpoints& breakpoints();
   /// Snapshots; throws as stopped_process().
   Tree& snapshots();
+  /// Of the followed process alone, to look at its snapshots; throws likewise.
+  snapshot::Engine& engine();
   /// The debugger is about to write memory.
   void note_write();
   /// After a rollback: stops noted before it belong to another present.
