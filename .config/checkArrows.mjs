@@ -9,7 +9,7 @@ import { at, root } from './paths.mjs';
 const layers = [['.', 'binding'], ['supervisor'], ['snapshot', 'image'], ['resources'], ['tracee'], ['memory'], ['util']];
 const longest = 400;
 const topLevel = new Set(
-  'package.json package-lock.json tsconfig.json extension adapter native media test README.md LICENSE CHANGELOG.md'.split(' '),
+  'package.json package.nls.json package-lock.json tsconfig.json extension adapter native media test README.md LICENSE CHANGELOG.md'.split(' '),
 );
 
 const rank = (folder) => layers.findIndex((row) => row.includes(folder));

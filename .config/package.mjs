@@ -18,7 +18,7 @@ function fill() {
   for (const name of ['extension.js', 'rollpoint-adapter.js', 'rollpoint-server.js']) {
     copyFileSync(path.join(dist, name), path.join(stage, 'dist', name));
   }
-  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md']) copyFileSync(at(name), path.join(stage, name));
+  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'package.nls.json']) copyFileSync(at(name), path.join(stage, name));
   cpSync(at('media'), path.join(stage, 'media'), { recursive: true });
   writeFileSync(path.join(stage, 'ThirdPartyNotices.txt'), thirdPartyNotices());
   const { scripts: _scripts, dependencies: _dependencies, devDependencies: _devDependencies, ...shipped } = manifest;

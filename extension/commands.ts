@@ -7,17 +7,16 @@ import { commandIds, viewId } from './contributions';
 import { pickProcess } from './processPicker';
 import type { SessionTracker, TrackedSession } from './sessionTracker';
 import { deleteSnapshot, restoreSnapshot, takeSnapshot, updateSnapshot } from './snapshotClient';
-import { buildTree, flatten, type SnapshotNode } from './snapshotModel';
 import { count, descriptionOf, labelOf } from './snapshotText';
-import type { SnapshotsView } from './timeline/snapshotsView';
+import { timelineRows } from './timeline/rows';
 
-/** What a command is given: an item of the view, an id (tests, keybindings of the user), a key pressed in the view. */
-type Subject = SnapshotNode | SnapshotId | { focused: true } | undefined;
+/** What a command is given: a row's context menu, an id (a row's button or key, a user's keybinding), nothing. */
+type Subject = { snapshotId?: SnapshotId } | SnapshotId | undefined;
 
 /** Longer than this, a request shows itself as a notification too. */
 const patienceMs = 700;
 
-export function registerCommands(tracker: SessionTracker, view: SnapshotsView): vscode.Disposable {
+export function registerCommands(tracker: SessionTracker): vscode.Disposable {
   const session = (): TrackedSession => {
     if (!tracker.current) throw new Error('No program is being debugged with Rollpoint. Start a session first.');
     return tracker.current;
@@ -29,13 +28,11 @@ export function registerCommands(tracker: SessionTracker, view: SnapshotsView): 
     filter: (snapshot: SnapshotInfo) => boolean = () => true,
   ): Promise<SnapshotInfo | undefined> => {
     const { list } = session();
-    if (typeof given === 'number') {
-      const found = list.snapshots.find((snapshot) => snapshot.id === given);
-      if (!found) throw new Error(`There is no snapshot ${given} any more.`);
-      return found;
-    }
-    if (given && 'focused' in given) return view.focused();
-    return given?.snapshot ?? pickSnapshot(session(), title, filter);
+    const id = typeof given === 'object' ? given.snapshotId : given;
+    if (id === undefined) return pickSnapshot(session(), title, filter);
+    const found = list.snapshots.find((snapshot) => snapshot.id === id);
+    if (!found) throw new Error(`There is no snapshot ${id} any more.`);
+    return found;
   };
 
   const update = async (
@@ -130,20 +127,23 @@ async function deleteAll({ session, list }: TrackedSession): Promise<void> {
 }
 
 async function pickSnapshot(
-  { list }: TrackedSession,
+  session: TrackedSession,
   title: string,
   filter: (snapshot: SnapshotInfo) => boolean,
 ): Promise<SnapshotInfo | undefined> {
-  const items = flatten(buildTree(list))
-    .filter(({ snapshot }) => filter(snapshot))
-    .sort((a, b) => b.snapshot.id - a.snapshot.id)
-    .map((node) => {
-      const { snapshot, current } = node;
+  const { list } = session;
+  const rows = new Map(timelineRows(session).map((row) => [row.id, row]));
+  const items = list.snapshots
+    .filter(filter)
+    .sort((a, b) => b.id - a.id)
+    .map((snapshot) => {
+      const row = rows.get(snapshot.id);
+      const current = row?.current ?? false;
       const icon = current ? 'debug-stackframe' : snapshot.exact ? 'circle-outline' : 'warning';
       const warnings = snapshot.warnings.map(({ message }) => message).join(' ');
       return {
         label: `$(${snapshot.pinned && !current ? 'pinned' : icon}) ${labelOf(snapshot)}`,
-        description: descriptionOf(node),
+        description: descriptionOf({ snapshot, current, branch: row?.graph.branch ?? false }),
         ...(warnings ? { detail: warnings } : {}),
         snapshot,
       };

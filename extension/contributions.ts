@@ -16,6 +16,9 @@ export const commandIds = {
   deleteSnapshot: 'rollpoint.deleteSnapshot',
   deleteAllSnapshots: 'rollpoint.deleteAllSnapshots',
   showSnapshotLocation: 'rollpoint.showSnapshotLocation',
+  zoomIn: 'rollpoint.zoomTimelineIn',
+  zoomOut: 'rollpoint.zoomTimelineOut',
+  resetZoom: 'rollpoint.resetTimelineZoom',
   pickProcess: 'rollpoint.pickProcess',
 } as const;
 

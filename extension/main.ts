@@ -6,13 +6,16 @@ import { registerAdapterFactory } from './adapterFactory';
 import { registerCommands } from './commands';
 import { registerConfiguration } from './configuration';
 import { SessionTracker } from './sessionTracker';
-import type { SnapshotNode } from './snapshotModel';
-import { SnapshotsView } from './timeline/snapshotsView';
+import { emptyList, type TimelineRow } from './timeline/rows';
+import { TimelineView } from './timeline/timelineView';
+import type { SnapshotList } from '../adapter/protocol';
 
 /** What other extensions, and the tests, get from `activate`. */
 export interface RollpointApi {
   /** The timeline as the view shows it. */
-  readonly tree: readonly SnapshotNode[];
+  readonly timeline: readonly TimelineRow[];
+  /** What the adapter has told of the snapshots of the session shown. */
+  readonly list: SnapshotList;
   /** The session shown has changed, or its snapshots, or whether it is stopped. */
   readonly onDidChange: vscode.Event<void>;
   readonly stopped: boolean;
@@ -20,17 +23,20 @@ export interface RollpointApi {
 
 export function activate(context: vscode.ExtensionContext): RollpointApi {
   const tracker = new SessionTracker();
-  const view = new SnapshotsView(tracker, context.globalState);
+  const view = new TimelineView(tracker, context.globalState, context.extensionUri);
   context.subscriptions.push(
     tracker,
     view,
     registerConfiguration(),
     registerAdapterFactory(context.extensionPath),
-    registerCommands(tracker, view),
+    registerCommands(tracker),
   );
   return {
-    get tree() {
-      return view.tree;
+    get timeline() {
+      return view.timeline;
+    },
+    get list() {
+      return tracker.current?.list ?? emptyList;
     },
     get stopped() {
       return tracker.current?.stopped ?? false;

@@ -1,5 +1,8 @@
-// Whether the program of a session is stopped, read from the DAP messages that pass by.
+// Whether the program of a session is stopped, and whether it differs from its current snapshot, read from the DAP
+// messages that pass by.
 // Pure; must not know VS Code.
+
+import type { SnapshotList } from '../adapter/protocol';
 
 /** The parts of a DAP message that matter here. */
 export interface DapMessage {
@@ -32,4 +35,24 @@ export function stoppedAfter(stopped: boolean, message: DapMessage): boolean {
   if (!resuming.has(message.command ?? '')) return stopped;
   if (message.type === 'request') return false;
   return message.type === 'response' && message.success === false ? true : stopped;
+}
+
+/** Of these, a restore is the end, and the list of snapshots tells it. */
+const restoring = new Set(['stepBack', 'reverseContinue']);
+const editing = new Set(['setVariable', 'setExpression', 'writeMemory']);
+
+/** True when the program may differ from its current snapshot, after a message to or from the adapter. */
+export function movedAfter(moved: boolean, message: DapMessage): boolean {
+  const command = message.command ?? '';
+  if (message.type === 'request') return moved || (resuming.has(command) && !restoring.has(command));
+  return moved || (message.type === 'response' && message.success === true && editing.has(command));
+}
+
+/** The same, after a new list. A current snapshot that is new was just taken; one that was known, restored. */
+export function movedAfterList(moved: boolean, before: SnapshotList, after: SnapshotList): boolean {
+  if (after.current === before.current) return moved;
+  const has = (list: SnapshotList, id: number | null): boolean => list.snapshots.some((snapshot) => snapshot.id === id);
+  const taken = !has(before, after.current);
+  // Else the current one was deleted or evicted, and the program stands after its parent.
+  return !taken && before.current !== null && !has(after, before.current);
 }

@@ -4,13 +4,15 @@
 import * as vscode from 'vscode';
 import type { SnapshotList } from '../adapter/protocol';
 import { contextKeys, debugType } from './contributions';
-import { type DapMessage, stoppedAfter } from './runState';
+import { type DapMessage, movedAfter, movedAfterList, stoppedAfter } from './runState';
 import { changedList, listSnapshots } from './snapshotClient';
-import { emptyList } from './snapshotModel';
+import { emptyList } from './timeline/rows';
 
 export interface TrackedSession {
   readonly session: vscode.DebugSession;
   readonly stopped: boolean;
+  /** The program may differ from the current snapshot. */
+  readonly moved: boolean;
   readonly list: SnapshotList;
 }
 
@@ -39,6 +41,7 @@ export class SessionTracker implements vscode.Disposable {
         const list = changedList(event);
         const state = this.sessions.get(event.session.id);
         if (!list || !state) return;
+        state.moved = movedAfterList(state.moved, state.list, list);
         state.list = list;
         state.listed = true;
         this.update();
@@ -57,12 +60,14 @@ export class SessionTracker implements vscode.Disposable {
   }
 
   private track(session: vscode.DebugSession): vscode.DebugAdapterTracker {
-    const state: State = { session, stopped: false, list: emptyList, listed: false };
+    const state: State = { session, stopped: false, moved: false, list: emptyList, listed: false };
     this.sessions.set(session.id, state);
     const see = (message: DapMessage): void => {
       const stopped = stoppedAfter(state.stopped, message);
-      if (stopped === state.stopped) return;
+      const moved = movedAfter(state.moved, message);
+      if (stopped === state.stopped && moved === state.moved) return;
       state.stopped = stopped;
+      state.moved = moved;
       this.update();
     };
     return {

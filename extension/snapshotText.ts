@@ -1,8 +1,16 @@
 // How a snapshot reads in the view, in quick picks and in messages.
 // Pure text; must not know VS Code.
 
-import type { SnapshotInfo, SnapshotReason } from '../adapter/protocol';
-import type { SnapshotNode } from './snapshotModel';
+import type { SnapshotInfo, SnapshotList, SnapshotReason } from '../adapter/protocol';
+
+/** A snapshot as it stands on the timeline. */
+export interface Shown {
+  snapshot: SnapshotInfo;
+  /** The process stands on this snapshot, or has run on from it. */
+  current: boolean;
+  /** First snapshot of a branch that leaves an older line. */
+  branch: boolean;
+}
 
 const reasons: Record<SnapshotReason, string> = {
   breakpoint: 'breakpoint',
@@ -27,7 +35,7 @@ export function placeOf({ location }: SnapshotInfo): string | null {
   return position ? `${location.name}  ${position}` : location.name;
 }
 
-export function descriptionOf({ snapshot, current, branch }: SnapshotNode): string {
+export function descriptionOf({ snapshot, current, branch }: Shown): string {
   const position = snapshot.label && snapshot.location ? positionOf(snapshot.location) : null;
   return [
     current ? 'current' : null,
@@ -48,7 +56,7 @@ export function reasonOf(snapshot: SnapshotInfo): string {
 }
 
 /** Everything that is known of a snapshot, as name and value. */
-export function detailsOf({ snapshot, current, branch }: SnapshotNode): [name: string, value: string][] {
+export function detailsOf({ snapshot, current, branch }: Shown): [name: string, value: string][] {
   const rows: [string, string | null][] = [
     ['Place', placeOf(snapshot)],
     ['Source', snapshot.location?.path ?? null],
@@ -88,11 +96,16 @@ export function formatTime(milliseconds: number): string {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
 }
 
+export function totalBytes(list: SnapshotList): number {
+  return list.snapshots.reduce((sum, snapshot) => sum + snapshot.bytes, 0);
+}
+
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-function positionOf({ path, line }: { path?: string; line?: number }): string | null {
+/** `file:line`. */
+export function positionOf({ path, line }: { path?: string; line?: number }): string | null {
   const file = path?.slice(path.lastIndexOf('/') + 1);
   if (!file) return null;
   return line === undefined ? file : `${file}:${line}`;

@@ -105,6 +105,7 @@ export async function startServer(options = {}) {
 
   return {
     port: listening,
+    userData,
     exited,
     stop,
     log: () => log,

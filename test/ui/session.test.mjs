@@ -49,7 +49,8 @@ describe('a session by mouse and keyboard', function () {
     await workbench.makeRoom({ top: 400, right: 620 });
     const text = await workbench.row(1).innerText();
     expect(text).to.match(new RegExp(`Warehouse::carry_out\\s+warehouse.cpp:${markLine}`));
-    expect(text).to.match(/current · #1 · breakpoint · \d\d:\d\d:\d\d · [\d.]+ [KM]?i?B · [\d.]+ [µm]s/);
+    expect(text).to.match(/#1 · breakpoint · thread \d+ · \d\d:\d\d:\d\d · [\d.]+ [µm]s/);
+    expect(await workbench.row(1).getAttribute('aria-label')).to.match(/^Current snapshot 1, Warehouse::carry_out/);
   });
 
   it('adds one at every stop', async () => {
@@ -88,7 +89,7 @@ describe('a session by mouse and keyboard', function () {
   it('grows a branch when the program goes on', async () => {
     await goOnTo(8, '55');
     await goOnTo(9, '25');
-    expect(await workbench.drawing()).to.deep.equal(['1', '  8', '  9 current', '2', '3', '4', '5', '6', '7']);
+    expect(await workbench.drawing()).to.deep.equal(['1', '2', '3', '4', '5', '6', '7', '  8', '  9 current']);
     await workbench.screenshot('branch');
   });
 
@@ -124,12 +125,29 @@ describe('a session by mouse and keyboard', function () {
     await workbench.row(2).filter({ hasText: 'nuts arrive' }).waitFor();
   });
 
-  it('pins and unpins', async () => {
+  it('pins and unpins, by button, by menu and by key', async () => {
+    const pinned = workbench.row(2).locator('.badge.pin');
     await workbench.rowAction(2, 'Pin');
-    await workbench.row(2).locator('.actions .action-label[aria-label^="Unpin"]').waitFor({ state: 'attached' });
+    await pinned.waitFor();
     await workbench.screenshot('pinned');
-    await workbench.rowAction(2, 'Unpin');
-    await workbench.row(2).locator('.actions .action-label[aria-label^="Pin"]').waitFor({ state: 'attached' });
+    await workbench.rowMenu(2, 'Unpin snapshot');
+    await pinned.waitFor({ state: 'detached' });
+    await workbench.row(2).click();
+    await workbench.press('p');
+    await pinned.waitFor();
+    await workbench.press('p');
+    await pinned.waitFor({ state: 'detached' });
+  });
+
+  it('has a menu for each row', async () => {
+    await workbench.row(3).click({ button: 'right' });
+    for (const label of ['Restore snapshot', 'Rename snapshot…', 'Pin snapshot', 'Delete snapshot']) await workbench.menuItem(label).waitFor();
+    await workbench.screenshot('menu');
+    await workbench.press('Escape');
+    await workbench.menuItem('Rename snapshot…').waitFor({ state: 'detached' });
+    await workbench.rowMenu(3, 'Rename snapshot…');
+    await workbench.typeIntoInput('bolts are sold');
+    await workbench.row(3).filter({ hasText: 'bolts are sold' }).waitFor();
   });
 
   it('deletes by key and by button', async () => {
@@ -138,7 +156,7 @@ describe('a session by mouse and keyboard', function () {
     await workbench.row(5).waitFor({ state: 'detached' });
     await workbench.rowAction(4, 'Delete');
     await workbench.row(4).waitFor({ state: 'detached' });
-    expect(await workbench.drawing()).to.deep.equal(['1 current', '  8', '  9', '2', '3', '6', '7']);
+    expect(await workbench.drawing()).to.deep.equal(['1 current', '2', '3', '6', '7', '  8', '  9']);
   });
 
   it('goes on differently after a variable is changed', async () => {
@@ -149,15 +167,63 @@ describe('a session by mouse and keyboard', function () {
     await workbench.screenshot('second-branch');
   });
 
-  it('tells all of a snapshot in its tooltip', async () => {
-    await workbench.row(2).locator('.label-name').hover();
-    const tooltip = workbench.page.locator('.monaco-hover', { hasText: 'Snapshot 2: nuts arrive' });
-    await tooltip.waitFor();
-    const text = await tooltip.innerText();
-    for (const word of ['Warehouse::carry_out', 'warehouse.cpp', 'breakpoint', 'page', 'Pause', 'snapshot 1']) {
-      expect(text).to.include(word);
+  it('tells all of a snapshot where the mouse rests, and by key', async () => {
+    const card = workbench.timeline.locator('#card');
+    const expectAll = async () => {
+      await card.waitFor();
+      const text = await card.innerText();
+      for (const word of ['Snapshot 2: nuts arrive', 'Warehouse::carry_out', 'warehouse.cpp', 'breakpoint', 'page', 'Pause', 'snapshot 1']) {
+        expect(text).to.include(word);
+      }
+    };
+    await workbench.row(2).locator('.label').hover();
+    await expectAll();
+    await workbench.screenshot('card');
+    await workbench.debugToolbar.hover();
+    await card.waitFor({ state: 'hidden' });
+    await workbench.row(2).click();
+    await workbench.press('i');
+    await expectAll();
+    await workbench.press('Escape');
+    await card.waitFor({ state: 'hidden' });
+  });
+
+  it('moves by keys, along the page and along the lines', async () => {
+    await workbench.row(2).click();
+    for (const [key, id] of [
+      ['End', 11],
+      ['ArrowLeft', 10],
+      ['ArrowLeft', 1],
+      ['ArrowRight', 10],
+      ['Home', 1],
+      ['ArrowDown', 2],
+      ['ArrowUp', 1],
+      ['PageDown', 11],
+      ['PageUp', 1],
+    ]) {
+      await workbench.press(key);
+      await workbench.selectedRow(id).waitFor();
     }
-    await workbench.screenshot('tooltip');
+    expect(await workbench.row(1).evaluate((row) => row === row.ownerDocument.activeElement)).to.equal(true);
+  });
+
+  it('zooms by keys, and remembers it when it was hidden', async () => {
+    const density = (name) => workbench.timeline.locator(`#timeline[data-density="${name}"]`);
+    await workbench.row(3).click();
+    await workbench.press('+', '+', '+');
+    await density('full').waitFor();
+    await workbench.screenshot('zoomed-in');
+    await workbench.press('Control+Shift+E');
+    await workbench.row(3).waitFor({ state: 'detached' });
+    await workbench.press('Control+Shift+D');
+    await density('full').waitFor();
+    await workbench.selectedRow(3).waitFor();
+    await workbench.row(3).click();
+    await workbench.press('0', '-', '-', '-', '-');
+    await density('overview').waitFor();
+    await workbench.screenshot('zoomed-out');
+    await workbench.press('0');
+    await density('line').waitFor();
   });
 
   it('deletes all but the pinned ones', async () => {
@@ -185,7 +251,7 @@ describe('a session by mouse and keyboard', function () {
   it('forgets the list when the session ends', async () => {
     await workbench.press('Shift+F5');
     await workbench.debugToolbar.waitFor({ state: 'hidden' });
-    await workbench.snapshotsPane.getByText('Start debugging').waitFor();
+    await workbench.timeline.getByText('Start debugging').waitFor();
     expect(await workbench.rows.count()).to.equal(0);
   });
 });

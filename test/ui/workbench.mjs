@@ -30,7 +30,7 @@ export async function openWorkbench({ size = { width: 1280, height: 800 }, userS
     await close();
     throw error;
   }
-  return new Workbench(page, close, folder);
+  return new Workbench(page, close, folder, server.userData);
 }
 
 async function pressUntil(page, key, locator) {
@@ -46,12 +46,18 @@ async function pressUntil(page, key, locator) {
 }
 
 class Workbench {
-  constructor(page, close, folder) {
+  constructor(page, close, folder, userData) {
     this.page = page;
     this.close = close;
     this.folder = folder;
+    /** Where the settings of the user are. */
+    this.userData = userData;
     this.snapshotsPane = page.locator('.pane', { has: page.locator('.pane-header', { hasText: paneTitle }) });
-    this.rows = this.snapshotsPane.locator('.monaco-list-row');
+    /** The page inside the view. */
+    this.timeline = page
+      .frameLocator('iframe.webview[src*="extensionId=rollpoint.rollpoint"]')
+      .frameLocator('iframe#active-frame');
+    this.rows = this.timeline.locator('.row');
     this.debugToolbar = page.locator('.debug-toolbar');
     this.stoppedLine = page.locator('.debug-top-stack-frame-line').first();
   }
@@ -198,34 +204,60 @@ class Workbench {
     await this.waitForVariable(name, value);
   }
 
-  /** The row of snapshot `id`. */
+  /** The row of snapshot `id`; 0 is the present. */
   row(id) {
-    return this.rows.filter({ has: this.page.locator('.label-description', { hasText: new RegExp(`#${id}\\b`) }) });
+    return this.timeline.locator(`#row-${id}`);
   }
 
   currentRow(id) {
-    return this.rows.filter({
-      has: this.page.locator('.label-description', { hasText: new RegExp(`^current .*#${id}\\b`) }),
-    });
+    return this.timeline.locator(`#row-${id}.current`);
+  }
+
+  /** The row that the keyboard stands on. */
+  selectedRow(id) {
+    return this.timeline.locator(`#row-${id}[aria-selected="true"]`);
   }
 
   /** Presses one of the buttons that a row shows under the mouse. */
   async rowAction(id, label) {
     await this.row(id).hover();
-    await this.row(id).locator(`.actions .action-label[aria-label^="${label}"]`).click();
+    await this.row(id).locator(`.buttons button[aria-label="${label}"]`).click();
   }
 
-  /** What the rows show, in order: indentation, number, whether it is the current one. */
+  /** Chooses from the context menu of a row. */
+  async rowMenu(id, label) {
+    await this.row(id).click({ button: 'right' });
+    await this.chooseFromMenu(label);
+  }
+
+  /** In its first moments a menu takes no click: the button that opened it may still be down. */
+  async chooseFromMenu(label) {
+    const item = this.menuItem(label);
+    await item.waitFor();
+    for (let tries = 5; tries > 0; tries--) {
+      await item.click();
+      const chosen = await item.waitFor({ state: 'detached', timeout: 1000 }).then(
+        () => true,
+        () => false,
+      );
+      if (chosen) return;
+    }
+    throw new Error(`The menu does not take "${label}".`);
+  }
+
+  menuItem(label) {
+    return this.page.locator('.monaco-menu .action-item:not(.disabled)', { hasText: new RegExp(`^${label}$`) });
+  }
+
+  /** What the rows show, in order: depth of the branch, number, whether it is the current one. */
   async drawing() {
     const shown = await this.rows.evaluateAll((rows) =>
       rows.map((row) => ({
-        index: Number(row.dataset.index),
+        index: Number(row.getAttribute('aria-posinset')),
         level: Number(row.getAttribute('aria-level')),
-        text: row.querySelector('.label-description')?.textContent ?? '',
+        text: `${row.dataset.id === '0' ? 'now' : row.dataset.id}${row.getAttribute('aria-current') ? ' current' : ''}`,
       })),
     );
-    return shown
-      .sort((a, b) => a.index - b.index)
-      .map(({ level, text }) => `${'  '.repeat(level - 1)}${/#(\d+)/.exec(text)?.[1]}${/^current/.test(text) ? ' current' : ''}`);
+    return shown.sort((a, b) => a.index - b.index).map(({ level, text }) => `${'  '.repeat(level - 1)}${text}`);
   }
 }

@@ -19,8 +19,8 @@ describe('the window, before a session', () => {
     await workbench.openFile('warehouse.cpp');
     await workbench.showDebugView();
     await workbench.expandPane('Snapshots', true);
-    await workbench.snapshotsPane.getByText('Restore one to go on from that moment').waitFor();
-    await workbench.snapshotsPane.getByText('Start debugging').waitFor();
+    await workbench.timeline.getByText('Restore one to go on from that moment').waitFor();
+    await workbench.timeline.getByText('Start debugging').waitFor();
     await workbench.screenshot('welcome');
   });
 
@@ -85,7 +85,7 @@ describe('a folder that is not trusted', () => {
     await workbench.openFile('warehouse.cpp');
     await workbench.showDebugView();
     await workbench.expandPane('Snapshots', true);
-    await workbench.snapshotsPane.getByText('Start debugging').waitFor();
+    await workbench.timeline.getByText('Start debugging').waitFor();
     await workbench.press('F5');
     const question = workbench.page.locator('.monaco-dialog-box');
     await question.waitFor();

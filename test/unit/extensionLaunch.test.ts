@@ -30,6 +30,7 @@ interface Manifest {
 }
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
+const texts = JSON.parse(readFileSync('package.nls.json', 'utf8')) as Record<string, string>;
 
 describe('the start of a session', () => {
   let folder: string;
@@ -177,6 +178,21 @@ describe('package.json', () => {
     }
     const { auto, memoryLimit, files } = launch.properties.snapshots.properties;
     expect([auto.default, memoryLimit.default, files.default]).to.deep.equal(['breakpoints', '1GiB', 'rewind']);
+  });
+
+  it('has a text for every key that it names, and no other', () => {
+    const named = [...JSON.stringify(manifest).matchAll(/"%([^"%]+)%"/g)].map(([, key]) => key);
+    expect(Object.keys(texts)).to.have.members([...new Set(named)]);
+    for (const [key, text] of Object.entries(texts)) expect(text, key).to.be.a('string').and.not.equal('');
+  });
+
+  it('keeps the texts of what it contributes apart', () => {
+    const { commands, configuration } = contributes;
+    const shown = [...commands, ...Object.values(configuration.properties)].flatMap((entry) =>
+      Object.entries(entry as object).filter(([name]) => /^(title|shortTitle|(markdownD|d)escription)$/.test(name)),
+    );
+    expect(shown).to.not.have.length(0);
+    for (const [name, text] of shown) expect(text, name).to.match(/^%.+%$/);
   });
 
   it('has the files that it names', () => {

@@ -1,9 +1,17 @@
-// The timeline as a tree, its texts, the run state: the pure parts of the extension.
+// The timeline as rows, its texts, the run state: the pure parts of the extension.
 import { expect } from 'chai';
-import type { SnapshotInfo } from '../../adapter/protocol';
-import { stoppedAfter } from '../../extension/runState';
-import { buildTree, findNode, flatten, type SnapshotNode, totalBytes } from '../../extension/snapshotModel';
-import { descriptionOf, detailsOf, formatBytes, formatMicros, labelOf } from '../../extension/snapshotText';
+import type { SnapshotInfo, SnapshotList } from '../../adapter/protocol';
+import { movedAfter, movedAfterList, stoppedAfter } from '../../extension/runState';
+import {
+  descriptionOf,
+  detailsOf,
+  formatBytes,
+  formatMicros,
+  labelOf,
+  type Shown,
+  totalBytes,
+} from '../../extension/snapshotText';
+import { commonRows, rowDetails, type TimelineRow, timelineRows } from '../../extension/timeline/rows';
 
 function snapshot(id: number, parent: number | null, more: Partial<SnapshotInfo> = {}): SnapshotInfo {
   return {
@@ -24,86 +32,80 @@ function snapshot(id: number, parent: number | null, more: Partial<SnapshotInfo>
   };
 }
 
-/** The tree as text: two spaces per level, `*` for the current one, `<` for the head of a branch. */
-function drawing(parents: (number | null)[], current: number | null = null): string[] {
-  const draw = (nodes: SnapshotNode[], level: number): string[] =>
-    nodes.flatMap((node) => [
-      `${'  '.repeat(level)}${node.snapshot.id}${node.branch ? '<' : ''}${node.current ? '*' : ''}`,
-      ...draw(node.children, level + 1),
-    ]);
-  return draw(buildTree({ snapshots: parents.map((parent, index) => snapshot(index + 1, parent)), current, peeking: null }), 0);
+function list(parents: (number | null)[], current: number | null): SnapshotList {
+  return { snapshots: parents.map((parent, index) => snapshot(index + 1, parent)), current, peeking: null };
 }
 
-describe('the tree of snapshots', () => {
-  it('is empty without snapshots', () => {
-    expect(buildTree({ snapshots: [], current: null, peeking: null })).to.deep.equal([]);
+describe('the rows of the timeline', () => {
+  const rows = (parents: (number | null)[], current: number | null, moved = false, stopped = true): TimelineRow[] =>
+    timelineRows({ list: list(parents, current), moved, stopped });
+  const drawing = (shown: TimelineRow[]): string[] =>
+    shown.map(({ id, current, graph }) => `${'  '.repeat(graph.lane)}${id || 'now'}${current ? '*' : ''}`);
+
+  it('has none without snapshots', () => {
+    expect(rows([], null)).to.deep.equal([]);
+    expect(rows([], null, true)).to.deep.equal([]);
   });
 
-  it('keeps a straight line flat', () => {
-    expect(drawing([null, 1, 2, 3], 4)).to.deep.equal(['1', '2', '3', '4*']);
-  });
-
-  it('shows a branch under the snapshot that it leaves from', () => {
+  it('comes in the order of time, branches in lanes', () => {
     // 4 is the snapshot of the present that a restore of 2 took; 5 and 6 came after it.
-    expect(drawing([null, 1, 2, 3, 2, 5], 6)).to.deep.equal(['1', '2', '  5<', '  6*', '3', '4']);
-  });
-
-  it('keeps several branches of one snapshot apart', () => {
-    expect(drawing([null, 1, 2, 1, 4, 1, 6])).to.deep.equal(['1', '  4<', '    5', '  6<', '    7', '2', '3']);
-  });
-
-  it('shows branches of a branch', () => {
-    expect(drawing([null, 1, 1, 3, 3, 5])).to.deep.equal(['1', '  3<', '    5<', '    6', '  4', '2']);
-  });
-
-  it('keeps a branch of the head of one of several branches apart from its line', () => {
-    // From 1 leave 3-4 and 5; from 3 leaves 6-7.
-    expect(drawing([null, 1, 1, 3, 1, 3, 6])).to.deep.equal([
-      '1',
-      '  3<',
-      '    4',
-      '    6<',
-      '      7',
-      '  5<',
-      '2',
-    ]);
-  });
-
-  it('starts anew where a parent is gone', () => {
-    const snapshots = [snapshot(3, 2), snapshot(4, 3)];
-    expect(buildTree({ snapshots, current: 4, peeking: null }).map((node) => node.snapshot.id)).to.deep.equal([3, 4]);
-  });
-
-  it('does not depend on the order of the list', () => {
+    expect(drawing(rows([null, 1, 2, 3, 2, 5], 6))).to.deep.equal(['1', '2', '3', '4', '  5', '  6*']);
     const snapshots = [snapshot(3, 1), snapshot(2, 1), snapshot(1, null)];
-    const [first, second] = buildTree({ snapshots, current: null, peeking: null });
-    expect(first?.children.map((node) => node.snapshot.id)).to.deep.equal([3]);
-    expect(second?.snapshot.id).to.equal(2);
+    const shown = timelineRows({ list: { snapshots, current: 3, peeking: null }, moved: false, stopped: true });
+    expect(drawing(shown)).to.deep.equal(['1', '2', '  3*']);
   });
 
-  it('knows under which node each one is shown', () => {
-    const tree = buildTree({ snapshots: [1, 2, 3, 4].map((id) => snapshot(id, id === 1 ? null : 1)), current: null, peeking: null });
-    expect(findNode(tree, 3)?.container?.snapshot.id).to.equal(1);
-    expect(findNode(tree, 2)?.container).to.equal(null);
-    expect(flatten(tree).map((node) => node.snapshot.id)).to.have.members([1, 2, 3, 4]);
-    expect(findNode(tree, 9)).to.equal(undefined);
+  it('shows the present where the program has run on', () => {
+    expect(drawing(rows([null, 1], 2, true))).to.deep.equal(['1', '2*', 'now']);
+    expect(drawing(rows([null, 1, 2], 2, true))).to.deep.equal(['1', '2*', '3', '  now']);
+    expect(rows([null], 1, true).at(-1)?.description).to.equal('Stopped; has run or was changed since snapshot 1');
+    expect(rows([null], 1, true, false).at(-1)?.description).to.equal('Running since snapshot 1');
+    expect(rows([null], null, false, false).at(-1)?.description).to.equal('Running');
   });
 
-  it('shows thousands in one line', () => {
-    const snapshots = Array.from({ length: 5000 }, (_, index) => snapshot(index + 1, index || null));
-    expect(buildTree({ snapshots, current: 5000, peeking: null })).to.have.length(5000);
-    expect(totalBytes({ snapshots, current: null, peeking: null })).to.equal(5000 * 8192);
+  it('says all to a screen reader', () => {
+    const [, second] = timelineRows({
+      list: {
+        snapshots: [
+          snapshot(1, null),
+          snapshot(2, 1, { label: 'before', pinned: true, exact: false, warnings: [{ kind: 'x', message: 'A pipe.' }] }),
+        ],
+        current: 2,
+        peeking: null,
+      },
+      moved: false,
+      stopped: true,
+    });
+    expect(second?.spoken).to.equal(
+      'Current snapshot 2, before, warehouse.cpp:30, breakpoint, pinned, 03:04:05, adds 8.0 KiB, 1 warning: A pipe.',
+    );
+    expect(second).to.include({ kind: 'breakpoint', current: true, named: true, pinned: true, bytes: 8192 });
+    expect(rows([null, 1, 1], 1)[2]?.spoken).to.include('branch from snapshot 1');
+  });
+
+  it('tells which rows need not be sent again', () => {
+    const before = rows([null, 1, 2], 3);
+    expect(commonRows(before, rows([null, 1, 2], 3))).to.equal(3);
+    // The third is no longer the current one, and a line leaves it.
+    expect(commonRows(before, rows([null, 1, 2, 3], 4))).to.equal(2);
+    expect(commonRows([], before)).to.equal(0);
+  });
+
+  it('has details for a card', () => {
+    const [row] = rows([null], 1);
+    expect(rowDetails(row!, snapshot(1, null, { label: 'first' })).title).to.equal('Snapshot 1: first');
+    expect(rowDetails(rows([null], 1, true)[1]!, undefined)).to.deep.include({ title: 'Now', facts: [] });
+  });
+
+  it('holds thousands', () => {
+    const parents = Array.from({ length: 5000 }, (_, index) => index || null);
+    expect(rows(parents, 5000)).to.have.length(5000);
+    expect(totalBytes(list(parents, null))).to.equal(5000 * 8192);
   });
 });
 
 describe('the text of a snapshot', () => {
-  const node = (more: Partial<SnapshotInfo>, current = false): SnapshotNode => ({
-    snapshot: snapshot(7, 6, more),
-    current,
-    branch: false,
-    container: null,
-    children: [],
-  });
+  const node = (more: Partial<SnapshotInfo>, current = false): Shown => ({ snapshot: snapshot(7, 6, more), current, branch: false });
 
   it('names the place when there is no label', () => {
     expect(labelOf(snapshot(7, 6))).to.equal('Warehouse::carry_out  warehouse.cpp:30');
@@ -184,5 +186,28 @@ describe('whether the program is stopped', () => {
         { type: 'response', command: 'stepIn', success: true },
       ),
     ).to.equal(true);
+  });
+});
+
+describe('whether the program differs from its current snapshot', () => {
+  const after = (moved: boolean, ...messages: Parameters<typeof movedAfter>[1][]): boolean => messages.reduce(movedAfter, moved);
+
+  it('does when it runs, and when it is changed', () => {
+    expect(after(false, { type: 'request', command: 'next' })).to.equal(true);
+    expect(after(false, { type: 'response', command: 'setVariable', success: true })).to.equal(true);
+    expect(after(false, { type: 'response', command: 'setVariable', success: false })).to.equal(false);
+    expect(after(false, { type: 'request', command: 'stackTrace' })).to.equal(false);
+  });
+
+  it('does not when it goes back', () => {
+    expect(after(false, { type: 'request', command: 'stepBack' })).to.equal(false);
+  });
+
+  it('does not when a snapshot was taken or restored, but when the current one was deleted', () => {
+    expect(movedAfterList(true, list([null], 1), list([null, 1], 2))).to.equal(false);
+    expect(movedAfterList(true, list([null, 1], 2), list([null, 1], 1))).to.equal(false);
+    expect(movedAfterList(false, list([null, 1], 2), list([null], 1))).to.equal(true);
+    expect(movedAfterList(true, list([null, 1], 2), list([null, 1], 2))).to.equal(true);
+    expect(movedAfterList(false, list([], null), list([null], 1))).to.equal(false);
   });
 });

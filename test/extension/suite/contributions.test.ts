@@ -6,8 +6,8 @@ import { api } from './support';
 
 describe('Rollpoint in VS Code', () => {
   it('is activated and has its commands', async () => {
-    const { tree, stopped } = await api();
-    expect(tree).to.deep.equal([]);
+    const { timeline, stopped } = await api();
+    expect(timeline).to.deep.equal([]);
     expect(stopped).to.equal(false);
     expect(await vscode.commands.getCommands(true)).to.include.members(Object.values(commandIds));
   });

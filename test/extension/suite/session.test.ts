@@ -3,7 +3,6 @@ import { expect } from 'chai';
 import * as vscode from 'vscode';
 import { commandIds } from '../../../extension/contributions';
 import type { RollpointApi } from '../../../extension/main';
-import { findNode } from '../../../extension/snapshotModel';
 import {
   api,
   currentId,
@@ -14,7 +13,6 @@ import {
   folder,
   lineOf,
   locals,
-  nodes,
   processesOfSession,
   program,
   resume,
@@ -40,7 +38,7 @@ describe('a session', function () {
   };
 
   let rollpoint: RollpointApi;
-  const isPinned = (id: number): boolean | undefined => findNode(rollpoint.tree, id)?.snapshot.pinned;
+  const isPinned = (id: number): boolean | undefined => rollpoint.timeline.find((row) => row.id === id)?.pinned;
 
   before(async () => {
     rollpoint = await api();
@@ -119,13 +117,13 @@ describe('a session', function () {
     expect((await locals(stop))['wanted']).to.equal('18');
     expect(await drawing()).to.deep.equal([
       '1 breakpoint',
-      '  7 breakpoint',
-      '  8 breakpoint current',
       '2 breakpoint',
       '3 breakpoint',
       '4 manual',
       '5 breakpoint',
       '6 restore',
+      '  7 breakpoint',
+      '  8 breakpoint current',
     ]);
   });
 
@@ -156,12 +154,12 @@ describe('a session', function () {
     // Its child hangs under its parent, as the older of two branches.
     expect(await drawing()).to.deep.equal([
       '1 breakpoint',
-      '  7 breakpoint',
-      '  8 breakpoint',
       '3 breakpoint',
       '4 manual',
       '5 breakpoint current',
       '6 restore',
+      '  7 breakpoint',
+      '  8 breakpoint',
     ]);
   });
 
@@ -186,8 +184,8 @@ describe('a session', function () {
   it('leaves nothing behind when it ends', async () => {
     expect(processesOfSession()).to.not.deep.equal([]);
     await endSession();
-    await until('the timeline is empty', () => rollpoint.tree.length === 0);
-    expect(await nodes()).to.deep.equal([]);
+    await until('the timeline is empty', () => rollpoint.timeline.length === 0);
+    expect(await snapshots()).to.deep.equal([]);
     expect(rollpoint.stopped).to.equal(false);
     for (let left = 50; processesOfSession().length > 0 && left > 0; left -= 1) {
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -5,7 +5,6 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { SnapshotInfo } from '../../../adapter/protocol';
 import type { RollpointApi } from '../../../extension/main';
-import { flatten, type SnapshotNode } from '../../../extension/snapshotModel';
 
 export const folder = vscode.workspace.workspaceFolders?.[0] as vscode.WorkspaceFolder;
 export const program = path.join(folder.uri.fsPath, 'build/warehouse');
@@ -144,26 +143,19 @@ export async function locals({ frameId }: Stop): Promise<Record<string, string>>
   return Object.fromEntries(variables.map(({ name, value }) => [name, value]));
 }
 
-export async function nodes(): Promise<SnapshotNode[]> {
-  return flatten((await api()).tree);
-}
-
 export async function snapshots(): Promise<SnapshotInfo[]> {
-  return (await nodes()).map(({ snapshot }) => snapshot).sort((a, b) => a.id - b.id);
+  return [...(await api()).list.snapshots].sort((a, b) => a.id - b.id);
 }
 
 export async function currentId(): Promise<number | undefined> {
-  return (await nodes()).find(({ current }) => current)?.snapshot.id;
+  return (await api()).timeline.find(({ current }) => current)?.id;
 }
 
-/** The tree as text, two spaces a level. */
+/** The timeline as text, two spaces a lane. */
 export async function drawing(): Promise<string[]> {
-  const draw = (level: readonly SnapshotNode[], indent: string): string[] =>
-    level.flatMap(({ snapshot, current, children }) => [
-      `${indent}${snapshot.id} ${snapshot.reason}${current ? ' current' : ''}`,
-      ...draw(children, `${indent}  `),
-    ]);
-  return draw((await api()).tree, '');
+  return (await api()).timeline.map(
+    ({ id, kind, current, graph }) => `${'  '.repeat(graph.lane)}${id || ''} ${kind}${current ? ' current' : ''}`,
+  );
 }
 
 /** Processes of this machine whose executable or arguments name something in the workspace, or our adapter. */

@@ -1,0 +1,375 @@
+// The page of the view Snapshots: keeps the rows in sight as elements, moves the keyboard among them, tells the
+// extension what the user asks for. Must not know sessions or snapshots beyond the rows that it is given
+// (extension/timeline/messages.ts, extension/timeline/rows.ts).
+import { buildRow, densityOf, icon, span } from './timelineRow.js';
+
+const vscode = acquireVsCodeApi();
+const byId = (id) => document.getElementById(id);
+const [timeline, extent, empty, emptyText, emptyButton, card, live] = [
+  ...['timeline', 'extent', 'empty', 'empty-text', 'empty-button', 'card', 'live'],
+].map(byId);
+
+/** Heights of a row in pixels. */
+const usualHeight = 22;
+const heights = { least: 6, most: 48 };
+/** Rows beyond the edges that are kept ready. */
+const overscan = 8;
+/** Milliseconds that the mouse rests on a row before more is told of it. */
+const restMs = 500;
+
+let rows = [];
+let indexOf = new Map();
+/** Elements in the page, by id of the row, each with the row that it was built of. */
+const shown = new Map();
+let size = { height: usualHeight, lanes: 1, distance: 14, mostBytes: 1 };
+/** What outlives the page: it is thrown away when the view is hidden. */
+let kept = { session: null, selected: null, scroll: 0, height: usualHeight, ...vscode.getState() };
+
+function keep(change) {
+  kept = { ...kept, ...change };
+  vscode.setState(kept);
+}
+
+function send(message) {
+  vscode.postMessage(message);
+}
+
+// --- Rows -----------------------------------------------------------------------------------------------------------
+
+function receiveRows({ session, keep: same, rows: more }) {
+  const fresh = rows.length === 0;
+  rows = [...rows.slice(0, same), ...more];
+  indexOf = new Map(rows.map(({ id }, index) => [id, index]));
+  if (kept.session !== session) {
+    // In the page's first moment there is no session yet whose places could be wrong here.
+    keep({ session, selected: null, scroll: 0 });
+    timeline.scrollTop = 0;
+  }
+  empty.hidden = true;
+  timeline.hidden = false;
+  measure();
+  if (!indexOf.has(kept.selected)) select(rows.at(-1).id, { scroll: false });
+  if (fresh) timeline.scrollTop = kept.scroll;
+  render();
+}
+
+function receiveEmpty({ text, button }) {
+  rows = [];
+  indexOf = new Map();
+  for (const id of [...shown.keys()]) remove(id);
+  timeline.hidden = true;
+  hideCard();
+  empty.hidden = false;
+  emptyText.textContent = text;
+  emptyButton.hidden = !button;
+  emptyButton.textContent = button?.title ?? '';
+  emptyButton.dataset.action = button?.action ?? '';
+}
+
+/** What all rows share. Rows of another size must be built anew. */
+function measure() {
+  let lanes = 1;
+  let mostBytes = 1;
+  for (const { graph, bytes } of rows) {
+    lanes = Math.max(lanes, graph.lane + 1, ...graph.through.map(({ lane }) => lane + 1), ...graph.forks.map(({ lane }) => lane + 1));
+    mostBytes = Math.max(mostBytes, bytes);
+  }
+  const distance = Math.max(4, Math.min(14, (timeline.clientWidth * 0.4) / lanes));
+  const height = Math.max(heights.least, Math.min(heights.most, kept.height));
+  const changed = lanes !== size.lanes || mostBytes !== size.mostBytes || distance !== size.distance || height !== size.height;
+  size = { height, lanes, distance, mostBytes };
+  if (changed) for (const entry of shown.values()) entry.row = null;
+  timeline.dataset.density = densityOf(height);
+  timeline.style.setProperty('--row-height', `${height}px`);
+  extent.style.height = `${rows.length * height}px`;
+}
+
+/** Brings the elements in line with what is in sight. The row that the keyboard stands on always has one. */
+function render() {
+  const first = Math.max(0, Math.floor(timeline.scrollTop / size.height) - overscan);
+  const last = Math.min(rows.length, Math.ceil((timeline.scrollTop + timeline.clientHeight) / size.height) + overscan);
+  const wanted = rows.slice(first, last);
+  const selected = rows[indexOf.get(kept.selected)];
+  if (selected && !wanted.includes(selected)) {
+    if (indexOf.get(selected.id) < first) wanted.unshift(selected);
+    else wanted.push(selected);
+  }
+  const ids = new Set(wanted.map(({ id }) => id));
+  for (const id of [...shown.keys()]) if (!ids.has(id)) remove(id);
+  let previous = null;
+  for (const row of wanted) {
+    const element = place(row);
+    const expected = previous ? previous.nextSibling : extent.firstChild;
+    if (element !== expected) extent.insertBefore(element, expected);
+    previous = element;
+  }
+}
+
+function place(row) {
+  const entry = shown.get(row.id);
+  const element = entry?.row === row ? entry.element : buildRow(row, size);
+  const index = indexOf.get(row.id);
+  const selected = row.id === kept.selected;
+  element.style.transform = `translateY(${index * size.height}px)`;
+  element.setAttribute('aria-posinset', String(index + 1));
+  element.setAttribute('aria-setsize', String(rows.length));
+  element.setAttribute('aria-selected', String(selected));
+  element.tabIndex = selected ? 0 : -1;
+  if (entry && entry.element !== element) replace(entry.element, element);
+  shown.set(row.id, { row, element });
+  return element;
+}
+
+function replace(old, element) {
+  const focused = old.contains(document.activeElement);
+  old.replaceWith(element);
+  if (focused) element.focus({ preventScroll: true });
+}
+
+function remove(id) {
+  shown.get(id).element.remove();
+  shown.delete(id);
+}
+
+let drawn = false;
+function renderSoon() {
+  if (drawn) return;
+  drawn = true;
+  requestAnimationFrame(() => {
+    drawn = false;
+    if (rows.length > 0) render();
+  });
+}
+
+// --- Selection ------------------------------------------------------------------------------------------------------
+
+function select(id, { scroll = true, focus = false } = {}) {
+  keep({ selected: id });
+  if (scroll) scrollTo(indexOf.get(id));
+  render();
+  if (focus) shown.get(id)?.element.focus({ preventScroll: true });
+}
+
+function scrollTo(index) {
+  const top = index * size.height;
+  const bottom = top + size.height;
+  if (top < timeline.scrollTop) timeline.scrollTop = top;
+  else if (bottom > timeline.scrollTop + timeline.clientHeight) timeline.scrollTop = bottom - timeline.clientHeight;
+}
+
+/** The row to which a key leads from row `index`. */
+function target(key, index) {
+  const page = Math.max(1, Math.floor(timeline.clientHeight / size.height) - 1);
+  switch (key) {
+    case 'ArrowUp':
+      return index - 1;
+    case 'ArrowDown':
+      return index + 1;
+    case 'PageUp':
+      return Math.max(0, index - page);
+    case 'PageDown':
+      return Math.min(rows.length - 1, index + page);
+    case 'Home':
+      return 0;
+    case 'End':
+      return rows.length - 1;
+    case 'ArrowLeft':
+      return along(index, -1);
+    case 'ArrowRight':
+      return along(index, 1);
+    default:
+      return undefined;
+  }
+}
+
+/** Along the lines, not down the page: to the parent, or to the youngest child. */
+function along(index, direction) {
+  const { id, parent } = rows[index];
+  if (direction < 0) return indexOf.get(parent) ?? index;
+  for (let child = rows.length - 1; child > index; child--) if (rows[child].parent === id) return child;
+  return index;
+}
+
+// --- Zoom -----------------------------------------------------------------------------------------------------------
+
+/** The row at `y` (pixels from the top of the view) stays there. */
+function zoomTo(height, y = timeline.clientHeight / 2) {
+  const wanted = Math.round(Math.max(heights.least, Math.min(heights.most, height)));
+  if (wanted === kept.height || rows.length === 0) return;
+  const at = (timeline.scrollTop + y) / size.height;
+  keep({ height: wanted });
+  hideCard();
+  measure();
+  timeline.scrollTop = at * size.height - y;
+  render();
+}
+
+function zoomBy(steps, y) {
+  zoomTo(steps === 0 ? usualHeight : kept.height * 1.3 ** steps + Math.sign(steps) * 0.5, y);
+}
+
+// --- More about a row -----------------------------------------------------------------------------------------------
+
+let waiting;
+let asked = null;
+
+function ask(id, stays) {
+  asked = id;
+  card.classList.toggle('stays', stays);
+  send({ type: 'details', id });
+}
+
+function showCard({ id, details }) {
+  const element = shown.get(id)?.element;
+  if (id !== asked || !element) return;
+  const facts = document.createElement('dl');
+  for (const [name, value] of details.facts) {
+    const [term, description] = [document.createElement('dt'), document.createElement('dd')];
+    term.textContent = name;
+    description.textContent = value;
+    facts.append(term, description);
+  }
+  const warnings = details.warnings.map((text) => {
+    const line = span('warning', text);
+    line.prepend(icon('warning'));
+    return line;
+  });
+  card.replaceChildren(span('title', details.title), facts, ...warnings);
+  card.hidden = false;
+  element.setAttribute('aria-describedby', 'card');
+  const box = element.getBoundingClientRect();
+  const below = box.bottom + card.offsetHeight <= document.documentElement.clientHeight;
+  card.style.top = `${below ? box.bottom : Math.max(0, box.top - card.offsetHeight)}px`;
+}
+
+function hideCard() {
+  clearTimeout(waiting);
+  if (asked !== null) shown.get(asked)?.element.removeAttribute('aria-describedby');
+  asked = null;
+  card.hidden = true;
+  card.classList.remove('stays');
+}
+
+// --- What the user does ---------------------------------------------------------------------------------------------
+
+const rowOf = (event) => {
+  const element = event.target.closest?.('.row');
+  return element ? rows[indexOf.get(Number(element.dataset.id))] : undefined;
+};
+
+timeline.addEventListener('scroll', () => {
+  hideCard();
+  keep({ scroll: timeline.scrollTop });
+  renderSoon();
+});
+
+timeline.addEventListener('click', (event) => {
+  const row = rowOf(event);
+  if (!row) return;
+  const { action } = event.target.closest('button')?.dataset ?? {};
+  hideCard();
+  select(row.id, { scroll: false, focus: true });
+  if (action) send({ type: 'action', action, id: row.id });
+  else if (event.detail === 1) actOn(row, 'show');
+});
+
+timeline.addEventListener('dblclick', (event) => {
+  const row = rowOf(event);
+  if (row && !event.target.closest('button')) actOn(row, 'restore');
+});
+
+// The menu is for the row under the mouse, so that one is selected, as in VS Code's own lists.
+timeline.addEventListener('contextmenu', (event) => {
+  const row = rowOf(event);
+  hideCard();
+  if (row) select(row.id, { scroll: false, focus: true });
+});
+
+// Not as keybindings of VS Code: its `focusedView` is not set while the keyboard is inside a page.
+const actionOfKey = { Enter: 'restore', ' ': 'show', F2: 'rename', Delete: 'delete', p: 'pin' };
+
+function actOn(row, action) {
+  if (row.kind === 'present') return;
+  send({ type: 'action', action: action === 'pin' && row.pinned ? 'unpin' : action, id: row.id });
+}
+
+timeline.addEventListener('keydown', (event) => {
+  const { key, ctrlKey, altKey, metaKey, shiftKey } = event;
+  if (key === 'Escape') hideCard();
+  const index = indexOf.get(kept.selected);
+  if (index === undefined || ctrlKey || altKey || metaKey) return;
+  const to = target(key, index);
+  if (to !== undefined) {
+    hideCard();
+    if (rows[to]) select(rows[to].id, { focus: true });
+  } else if (key === '+' || key === '=') zoomBy(1);
+  else if (key === '-') zoomBy(-1);
+  else if (key === '0') zoomBy(0);
+  else if (key === 'i') ask(kept.selected, true);
+  else if (Object.hasOwn(actionOfKey, key) && !shiftKey && !event.target.closest('button')) actOn(rows[index], actionOfKey[key]);
+  else return;
+  event.preventDefault();
+});
+
+timeline.addEventListener('focusin', (event) => {
+  const row = rowOf(event);
+  if (row && row.id !== kept.selected) select(row.id, { scroll: false });
+});
+
+timeline.addEventListener('mouseover', (event) => {
+  const row = rowOf(event);
+  if (!row || row.id === asked) return;
+  hideCard();
+  waiting = setTimeout(() => ask(row.id, false), restMs);
+});
+timeline.addEventListener('mouseleave', () => {
+  if (!card.classList.contains('stays')) hideCard();
+});
+
+timeline.addEventListener(
+  'wheel',
+  (event) => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    const y = event.clientY - timeline.getBoundingClientRect().top;
+    zoomTo(kept.height * Math.exp(-event.deltaY / 400) - Math.sign(event.deltaY) * 0.5, y);
+  },
+  { passive: false },
+);
+
+emptyButton.addEventListener('click', () => send({ type: 'action', action: emptyButton.dataset.action }));
+
+// VS Code gives the focus to the page, not to anything in it.
+window.addEventListener('focus', () => {
+  if (document.activeElement && document.activeElement !== document.body) return;
+  if (!timeline.hidden) shown.get(kept.selected)?.element.focus({ preventScroll: true });
+  else if (!emptyButton.hidden) emptyButton.focus();
+});
+
+new ResizeObserver(() => {
+  if (rows.length === 0 || timeline.clientHeight === 0) return;
+  measure();
+  render();
+}).observe(timeline);
+
+window.addEventListener('message', ({ data }) => {
+  switch (data.type) {
+    case 'rows':
+      return receiveRows(data);
+    case 'empty':
+      return receiveEmpty(data);
+    case 'reveal':
+      return indexOf.has(data.id) ? select(data.id) : undefined;
+    case 'details':
+      return showCard(data);
+    case 'zoom':
+      return zoomBy(data.steps);
+    case 'announce':
+      live.textContent = data.text;
+      return undefined;
+    default:
+      return undefined;
+  }
+});
+
+send({ type: 'ready' });

@@ -1,0 +1,92 @@
+// A debug adapter that has as many snapshots as a test likes, and no program: what a long session looks like to VS Code.
+// Speaks the Debug Adapter Protocol over TCP (`"debugServer"` in a launch configuration), one client at a time.
+import { createServer } from 'node:net';
+
+const reasons = ['breakpoint', 'breakpoint', 'step', 'manual', 'exception', 'pause', 'entry', 'restore', 'exit'];
+
+/** Snapshots 1 to `count`; now and then the program went on from an earlier one. */
+export function syntheticSnapshots(count, path) {
+  return Array.from({ length: count }, (_, index) => {
+    const id = index + 1;
+    const branches = id % 50 === 0;
+    return {
+      id,
+      parent: index === 0 ? null : branches ? id - 20 : index,
+      label: id % 100 === 7 ? `station ${id}` : null,
+      reason: branches ? 'breakpoint' : (id + 1) % 50 === 0 ? 'restore' : reasons[id % 7],
+      createdAt: Date.UTC(2024, 0, 2, 3, 4, 5) + id * 1700,
+      threadId: 1 + (id % 3),
+      location: { name: `stage_${id % 9}`, path, line: 1 + (id % 60) },
+      bytes: 4096 * ((id * 7919) % 300),
+      pages: (id * 7919) % 300,
+      pauseMicros: 300 + (id % 900),
+      pinned: id % 100 === 3,
+      exact: id % 90 !== 5,
+      warnings: id % 90 === 5 ? [{ kind: 'socket', message: 'Connections that lead out of the program do not go back.' }] : [],
+    };
+  });
+}
+
+/** `list`: what the adapter says of its snapshots; a test may change it and call `changed`. */
+export async function serveSnapshots(list) {
+  const requests = [];
+  let write = () => undefined;
+  let sequence = 0;
+  const send = (message) => {
+    const body = JSON.stringify({ seq: ++sequence, ...message });
+    write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  };
+  const event = (name, body = {}) => send({ type: 'event', event: name, body });
+  const changed = () => event('rollpoint/snapshotsChanged', list);
+  const source = { path: list.snapshots[0]?.location.path };
+  const answers = {
+    initialize: () => ({ supportsConfigurationDoneRequest: true, supportsStepBack: true }),
+    threads: () => ({ threads: [{ id: 1, name: 'main' }] }),
+    stackTrace: () => ({ stackFrames: [{ id: 1, name: 'stage_0', line: 1, column: 1, source }], totalFrames: 1 }),
+    scopes: () => ({ scopes: [] }),
+    'rollpoint/listSnapshots': () => list,
+    'rollpoint/restoreSnapshot': ({ id }) => {
+      list.current = id;
+      return {};
+    },
+    'rollpoint/updateSnapshot': ({ id, ...change }) => {
+      const snapshot = list.snapshots.find((candidate) => candidate.id === id);
+      Object.assign(snapshot, change);
+      return { snapshot };
+    },
+    'rollpoint/deleteSnapshot': ({ id }) => {
+      list.snapshots = list.snapshots.filter((snapshot) => snapshot.id !== id);
+      return {};
+    },
+  };
+  const answer = ({ seq, command, arguments: args = {} }) => {
+    requests.push({ command, args });
+    send({ type: 'response', request_seq: seq, command, success: true, body: answers[command]?.(args) ?? {} });
+    if (command === 'initialize') event('initialized');
+    if (command === 'configurationDone') {
+      changed();
+      event('stopped', { reason: 'breakpoint', threadId: 1, allThreadsStopped: true });
+    }
+    if (/^rollpoint\/(restore|update|delete)/.test(command)) changed();
+    if (command === 'disconnect') event('terminated');
+  };
+  const server = createServer((socket) => {
+    let buffer = Buffer.alloc(0);
+    write = (text) => socket.write(text);
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => {
+      buffer = Buffer.concat([buffer, data]);
+      for (;;) {
+        const head = /^Content-Length: (\d+)\r\n\r\n/.exec(buffer.toString('latin1', 0, 100));
+        if (!head) return;
+        const end = head[0].length + Number(head[1]);
+        if (buffer.length < end) return;
+        const message = JSON.parse(buffer.toString('utf8', head[0].length, end));
+        buffer = buffer.subarray(end);
+        answer(message);
+      }
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { port: server.address().port, list, requests, changed, close: () => server.close() };
+}

@@ -1,0 +1,158 @@
+// The timeline with a thousand snapshots: only what is in sight is in the page, and all of it can be reached. Its looks
+// in every kind of theme, and whether a screen reader can use it (axe-core).
+import { expect } from 'chai';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import * as path from 'node:path';
+import { serveSnapshots, syntheticSnapshots } from './syntheticAdapter.mjs';
+import { openWorkbench } from './workbench.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const number = 1000;
+const themes = {
+  dark: 'Default Dark Modern',
+  light: 'Default Light Modern',
+  'high-contrast': 'Default High Contrast',
+  'high-contrast-light': 'Default High Contrast Light',
+};
+
+describe('a timeline of a thousand snapshots', function () {
+  this.bail(true);
+  let adapter;
+  let workbench;
+  before(async () => {
+    workbench = await openWorkbench({ userSettings: { 'debug.internalConsoleOptions': 'neverOpen', 'editor.minimap.enabled': false } });
+    const snapshots = syntheticSnapshots(number, path.join(workbench.folder, 'warehouse.cpp'));
+    adapter = await serveSnapshots({ snapshots, current: number });
+    const configuration = { type: 'rollpoint', request: 'launch', name: 'A long day', program: '/bin/true', debugServer: adapter.port };
+    writeFileSync(path.join(workbench.folder, '.vscode/launch.json'), JSON.stringify({ version: '0.2.0', configurations: [configuration] }));
+  });
+  after(async () => {
+    await workbench?.close();
+    adapter?.close();
+  });
+  afterEach(async function () {
+    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-timeline');
+  });
+
+  const page = (work, argument) => workbench.timeline.locator('#timeline').evaluate(work, argument);
+  const scrollTo = (share) =>
+    page((element, to) => {
+      element.scrollTop = to * (element.scrollHeight - element.clientHeight);
+      return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    }, share);
+
+  it('shows the current one, and has no more rows than can be seen', async () => {
+    await workbench.openFile('warehouse.cpp');
+    await workbench.showDebugView();
+    for (const pane of ['Variables', 'Watch', 'Breakpoints', 'Call Stack']) await workbench.expandPane(pane, false);
+    await workbench.press('F5');
+    await workbench.currentRow(number).waitFor();
+    await workbench.makeRoom({ top: 250, right: 560 });
+    await workbench.selectedRow(number).waitFor();
+    expect(await workbench.rows.count()).to.be.lessThan(70);
+    expect(await workbench.row(number).getAttribute('aria-setsize')).to.equal(String(number));
+  });
+
+  it('has every row somewhere', async () => {
+    const seen = new Set();
+    const steps = 100;
+    for (let step = 0; step <= steps; step++) {
+      await scrollTo(step / steps);
+      const ids = await workbench.rows.evaluateAll((rows) => rows.map((row) => Number(row.dataset.id)));
+      expect(ids.length).to.be.lessThan(70);
+      for (const id of ids) seen.add(id);
+    }
+    expect(seen.size).to.equal(number);
+  });
+
+  it('goes from end to end by keys', async () => {
+    await workbench.row(number).click();
+    await workbench.press('Home');
+    await workbench.selectedRow(1).waitFor();
+    for (let presses = 0; presses < 60; presses++) await workbench.press('ArrowDown');
+    await workbench.selectedRow(61).waitFor();
+    expect(await workbench.row(61).evaluate((row) => row === row.ownerDocument.activeElement)).to.equal(true);
+    await workbench.press('End');
+    await workbench.selectedRow(number).waitFor();
+  });
+
+  it('keeps the row that the keyboard stands on while the page is scrolled elsewhere', async () => {
+    await scrollTo(0);
+    await workbench.row(1).waitFor();
+    expect(await workbench.row(number).evaluate((row) => row === row.ownerDocument.activeElement)).to.equal(true);
+    await workbench.press('ArrowUp');
+    await workbench.selectedRow(number - 1).waitFor();
+    expect(await page((element) => element.scrollTop)).to.be.greaterThan(0);
+  });
+
+  it('zooms by wheel and key around what is under the mouse, from overview to full text', async () => {
+    const rowsInSight = () =>
+      page((element) => [...element.querySelectorAll('.row')].filter((row) => {
+        const { top, bottom } = row.getBoundingClientRect();
+        return bottom > 0 && top < element.clientHeight;
+      }).length);
+    await scrollTo(0.5);
+    const before = await rowsInSight();
+    const box = await workbench.timeline.locator('#timeline').boundingBox();
+    await workbench.page.mouse.move(box.x + 100, box.y + box.height / 2);
+    await workbench.page.keyboard.down('Control');
+    for (let turn = 0; turn < 10; turn++) await workbench.page.mouse.wheel(0, 120);
+    await workbench.page.keyboard.up('Control');
+    await workbench.timeline.locator('#timeline[data-density="overview"]').waitFor();
+    expect(await rowsInSight()).to.be.greaterThan(before * 2);
+    expect(await workbench.rows.count()).to.be.lessThan(150);
+    await workbench.screenshot('thousand-overview');
+    for (let presses = 0; presses < 9; presses++) await workbench.press('+');
+    await workbench.timeline.locator('#timeline[data-density="full"]').waitFor();
+    await workbench.screenshot('thousand-full');
+    await workbench.press('0');
+    await workbench.timeline.locator('#timeline[data-density="line"]').waitFor();
+  });
+
+  it('takes a new snapshot in without sending, or building, the others anew', async () => {
+    await workbench.press('End');
+    await workbench.row(number - 5).evaluate((row) => (row.dataset.mark = 'kept'));
+    const [last] = adapter.list.snapshots.slice(-1);
+    adapter.list.snapshots.push({ ...last, id: number + 1, parent: number, label: 'one more' });
+    adapter.list.current = number + 1;
+    adapter.changed();
+    await workbench.currentRow(number + 1).waitFor();
+    await workbench.selectedRow(number + 1).waitFor();
+    expect(await workbench.row(number - 5).getAttribute('data-mark')).to.equal('kept');
+    expect(await workbench.timeline.locator('#live').innerText()).to.include(`Current snapshot ${number + 1}, one more`);
+  });
+
+  it('sends what mouse and keys ask for', async () => {
+    await workbench.row(number).dblclick();
+    await workbench.currentRow(number).waitFor();
+    await workbench.press('ArrowUp', 'p');
+    await workbench.row(number - 1).locator('.badge.pin').waitFor();
+    await workbench.press('Delete');
+    await workbench.row(number - 1).waitFor({ state: 'detached' });
+    const asked = adapter.requests.filter(({ command }) => command.startsWith('rollpoint/') && command !== 'rollpoint/listSnapshots');
+    expect(asked).to.deep.equal([
+      { command: 'rollpoint/restoreSnapshot', args: { id: number } },
+      { command: 'rollpoint/updateSnapshot', args: { id: number - 1, pinned: true } },
+      { command: 'rollpoint/deleteSnapshot', args: { id: number - 1 } },
+    ]);
+  });
+
+  for (const [name, theme] of Object.entries(themes)) {
+    it(`can be read and used in a ${name} theme`, async () => {
+      const settings = path.join(workbench.userData, 'User/settings.json');
+      writeFileSync(settings, JSON.stringify({ ...JSON.parse(readFileSync(settings, 'utf8')), 'workbench.colorTheme': theme }));
+      await workbench.timeline.locator(`body.vscode-${name}`).waitFor();
+      await scrollTo(0.905);
+      await workbench.row(905).click();
+      await workbench.screenshot(`theme-${name}`);
+      const body = await workbench.timeline.locator('body').elementHandle();
+      const frame = await body.ownerFrame();
+      // As an expression: the page's policy would, rightly, refuse a script element.
+      await frame.evaluate(axe);
+      const { violations } = await frame.evaluate(() => globalThis.axe.run());
+      const found = violations.map(({ id, impact, nodes }) => `${impact}: ${id}: ${nodes[0].html} ${nodes[0].failureSummary}`);
+      expect(found.filter((line) => /^(serious|critical)/.test(line))).to.deep.equal([]);
+    });
+  }
+});
