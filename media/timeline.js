@@ -115,8 +115,9 @@ function place(row) {
   element.setAttribute('aria-setsize', String(rows.length));
   element.setAttribute('aria-selected', String(selected));
   element.tabIndex = selected ? 0 : -1;
-  if (entry && entry.element !== element) replace(entry.element, element);
+  // Before the focus moves to it: that may come here again.
   shown.set(row.id, { row, element });
+  if (entry && entry.element !== element) replace(entry.element, element);
   return element;
 }
 

@@ -58,7 +58,7 @@ export function buildRow(row, size) {
   element.append(icon(row.kind, `reason ${row.kind}`), texts(row));
   if (row.warnings.length > 0) element.append(badge('warning', row.warnings.length));
   if (row.pinned) element.append(badge('pin'));
-  if (row.kind !== 'present') element.append(span('time', row.time), bar(row, size.mostBytes), span('added', row.added));
+  if (row.kind !== 'present') element.append(painted('time', row.time), bar(row, size.mostBytes), painted('added', row.added));
   element.append(buttons(row));
   return element;
 }
@@ -72,14 +72,13 @@ export function icon(name, className = '') {
 function texts(row) {
   const box = document.createElement('div');
   box.className = 'texts';
-  box.append(span('label', row.label), span('description', row.description));
+  box.append(span('label', row.label), painted('description', row.description));
   return box;
 }
 
 function badge(name, number) {
-  const box = span(`badge ${name}`, number > 1 ? String(number) : '');
-  box.prepend(icon(name));
-  box.setAttribute('aria-hidden', 'true');
+  const box = painted(`badge ${name}`, number > 1 ? String(number) : '');
+  box.append(icon(name));
   return box;
 }
 
@@ -153,6 +152,13 @@ function sorted(strands, last) {
 function drawing(name, attributes) {
   const element = document.createElementNS(svgNamespace, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  return element;
+}
+
+/** Text that the style sheet shows: what is said of the row has it too, in an order for the ear. */
+function painted(className, text) {
+  const element = span(className, '');
+  element.dataset.text = text;
   return element;
 }
 

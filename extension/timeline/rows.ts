@@ -17,7 +17,8 @@ export interface TimelineState {
 export const presentId = 0;
 
 export interface TimelineRow {
-  id: SnapshotId | typeof presentId;
+  /** Of the snapshot, or `presentId`. */
+  id: number;
   parent: SnapshotId | null;
   /** Which icon stands for it. */
   kind: SnapshotReason | 'present';

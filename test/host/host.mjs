@@ -105,7 +105,6 @@ export async function startServer(options = {}) {
 
   return {
     port: listening,
-    userData,
     exited,
     stop,
     log: () => log,

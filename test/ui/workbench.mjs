@@ -30,7 +30,7 @@ export async function openWorkbench({ size = { width: 1280, height: 800 }, userS
     await close();
     throw error;
   }
-  return new Workbench(page, close, folder, server.userData);
+  return new Workbench(page, close, folder);
 }
 
 async function pressUntil(page, key, locator) {
@@ -46,12 +46,10 @@ async function pressUntil(page, key, locator) {
 }
 
 class Workbench {
-  constructor(page, close, folder, userData) {
+  constructor(page, close, folder) {
     this.page = page;
     this.close = close;
     this.folder = folder;
-    /** Where the settings of the user are. */
-    this.userData = userData;
     this.snapshotsPane = page.locator('.pane', { has: page.locator('.pane-header', { hasText: paneTitle }) });
     /** The page inside the view. */
     this.timeline = page
@@ -138,6 +136,13 @@ class Workbench {
     await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click();
   }
 
+  /** By its name in the list of themes. */
+  async setTheme(name) {
+    await this.command('Preferences: Color Theme');
+    await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
+    await this.typeIntoInput(name);
+  }
+
   async openPalette(text) {
     await this.press('F1');
     await this.page.locator('.quick-input-widget input').fill(`>${text}`);
@@ -211,6 +216,11 @@ class Workbench {
 
   currentRow(id) {
     return this.timeline.locator(`#row-${id}.current`);
+  }
+
+  /** What a row says beside its label. */
+  description(id) {
+    return this.row(id).locator('.description').getAttribute('data-text');
   }
 
   /** The row that the keyboard stands on. */
