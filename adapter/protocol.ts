@@ -45,6 +45,12 @@ export interface SnapshotInfo {
   warnings: SnapshotWarning[];
 }
 
+export interface RestoreCheck {
+  /** Nothing is known that a restore would not bring back. */
+  exact: boolean;
+  warnings: SnapshotWarning[];
+}
+
 /** All snapshots of the session, and the one the process stands on or has run on from. */
 export interface SnapshotList {
   snapshots: SnapshotInfo[];
@@ -146,6 +152,12 @@ export interface Requests {
   'rollpoint/listSnapshots': { args: Record<string, never>; result: SnapshotList };
   /** A `stopped` event follows: reason `goto`, description `Restored snapshot N`. */
   'rollpoint/restoreSnapshot': { args: { id: SnapshotId }; result: Record<string, never> };
+  /**
+   * What a restore of `id` would not bring back, for a question to the user before it; changes nothing. `warnings`: what
+   * the snapshot itself does not hold, and what cannot be undone as the program stands now (bytes that have gone to others,
+   * files that somebody else has changed, privileges given up …). Kind `refused`: the restore would be refused, and why.
+   */
+  'rollpoint/checkRestore': { args: { id: SnapshotId }; result: RestoreCheck };
   'rollpoint/updateSnapshot': {
     args: { id: SnapshotId; label?: string | null; pinned?: boolean };
     result: { snapshot: SnapshotInfo };

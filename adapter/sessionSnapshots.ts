@@ -28,6 +28,15 @@ export function snapshotRequests(current: () => Run): Handlers {
       await run.snapshots.restore(wanted);
       return {};
     },
+    'rollpoint/checkRestore': async ({ id }) => {
+      const run = current();
+      const wanted = requireId(id);
+      const work = async () => {
+        run.execution.requireStopped();
+        return run.snapshots.checkRestore(wanted);
+      };
+      return run.execution.running ? run.execution.whileStopped(work) : work();
+    },
     'rollpoint/updateSnapshot': async ({ id, label, pinned }) => ({
       snapshot: await current().snapshots.update(requireId(id), { label, pinned }),
     }),

@@ -214,6 +214,10 @@ export class Core extends EventEmitter<CoreEvents> {
     return this.live().passedOutside(id);
   }
 
+  checkRollback(id: number): Promise<{ kind: string; message: string }[]> {
+    return this.live().checkRollback(id);
+  }
+
   verify(id: number): Promise<Difference[]> {
     return this.live().verify(id);
   }

@@ -260,7 +260,12 @@ export interface Supervisor {
   capture(options: { tid: number; files: 'rewind' | 'keep'; fileLimit?: number }): Promise<CaptureResult>;
   /** Rolls the stopped debuggee back, in place. On failure returns to the state before or rejects with trusted: false. */
   rollback(id: number): Promise<RollbackResult>;
-  /** In sentences, what has passed out of the program since snapshot `id`, over connections: a rollback cannot take it back. */
+  /**
+   * What a rollback to `id` would not bring back, as far as that can be told before it; changes nothing. Kind `refused`:
+   * there would be no rollback, and why. What the snapshot itself does not hold was told when it was captured.
+   */
+  checkRollback(id: number): Promise<{ kind: string; message: string }[]>;
+  /** In sentences, what has passed out of the program since snapshot `id`, over connections and pipes: a rollback cannot take it back. */
   passedOutside(id: number): Promise<string[]>;
   /** Memory of a deleted snapshot that no other needs is freed. Its children hang under its parent. */
   deleteSnapshot(id: number): Promise<void>;

@@ -13,6 +13,8 @@ export interface SnapshotCore {
     exact: boolean;
     warnings: SnapshotWarning[];
   }>;
+  /** What a rollback would not bring back, as far as that can be told before it; changes nothing. */
+  checkRollback(id: SnapshotId): Promise<SnapshotWarning[]>;
   deleteSnapshot(id: SnapshotId): Promise<void>;
   /** Bytes in the page store, and bytes that the frozen twin alone keeps alive. */
   stats(): Promise<{ bytes: number; twinBytes: number }>;

@@ -1,7 +1,7 @@
 // Takes, restores, lists, changes and deletes the snapshots of one session, and keeps them within the memory limit.
 // Must not know gdb, DAP messages or the addon: the core, the restorer and the sink are passed in.
 import { BrokenProgramError, messageOf, UserError } from '../errors';
-import type { SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
+import type { RestoreCheck, SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
 import type { Restorer, SnapshotCore, SnapshotPolicy, SnapshotSink, Whereabouts } from './interfaces';
 import { Retention } from './retention';
 import { formatSize } from './size';
@@ -17,6 +17,9 @@ export interface ManagerParts {
   clock: () => number;
   policy: SnapshotPolicy;
 }
+
+/** What was told of these at the capture is that something might be lost; by now it is known whether it is. */
+const askedNow: ReadonlySet<string> = new Set(['connection', 'pipe']);
 
 type ProgramState = 'running' | 'stopped' | 'ended';
 
@@ -114,6 +117,17 @@ export class SnapshotManager {
    */
   restore(id: SnapshotId): Promise<void> {
     return this.exclusively(() => this.rollBackTo(() => this.find(id)));
+  }
+
+  /** What a restore of `id` would not bring back. Changes nothing. Throws as `restore`. */
+  checkRestore(id: SnapshotId): Promise<RestoreCheck> {
+    return this.exclusively(async () => {
+      this.requireStopped('restored');
+      const { warnings: notHeld } = this.find(id);
+      const now = await this.parts.core.checkRollback(id);
+      const warnings = now.some(({ kind }) => kind === 'refused') ? now : [...notHeld.filter(({ kind }) => !askedNow.has(kind)), ...now];
+      return { exact: warnings.length === 0, warnings };
+    });
   }
 
   /** To the previous snapshot on the current branch. Throws UserError when there is none. */

@@ -1,7 +1,10 @@
 // Restores as the debugger shows them: place, values, threads, watchpoints, and what may be asked while the program runs.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { SnapshotInfo, SnapshotList } from '../../adapter/protocol';
+import type { RestoreCheck, SnapshotInfo, SnapshotList } from '../../adapter/protocol';
 import type { DapClient } from '../support/dapClient';
 import { Sessions } from '../support/sessions';
 
@@ -208,6 +211,27 @@ describe('restore in the debugger', () => {
     expect(await client.evaluate('ticks', stop.threadId)).to.equal('1');
     const next = await session.resume();
     expect(await client.evaluate('ticks', next.threadId)).to.equal('2');
+  });
+
+  it('says before a restore what it would not bring back', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rollpoint-check-'));
+    const { client } = await sessions.launch('files', [], { snapshots: {}, cwd: folder });
+    const check = (id: number) => client.request<RestoreCheck>('rollpoint/checkRestore', { id });
+    await client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'at_armed' }, { name: 'at_changed' }] });
+    await client.configurationDone();
+    const { threadId } = await client.stopped();
+    expect(await check(1)).to.deep.equal({ exact: false, warnings: (await list(client)).snapshots[0]!.warnings });
+    await client.request('continue', { threadId });
+    await client.stopped();
+    writeFileSync(join(folder, 'cut'), 'by the user\n');
+    const before = await list(client);
+    const { exact, warnings } = await check(1);
+    expect(exact).to.equal(false);
+    expect(warnings.map(({ message }) => message).join()).to.match(/\/cut was changed by somebody else since the snapshot; it is left as it is/);
+    expect(await list(client), 'it changes nothing').to.deep.equal(before);
+    expect((await client.raw('rollpoint/checkRestore', { id: 99 })).message).to.contain('There is no snapshot 99');
+    await sessions.end();
+    rmSync(folder, { recursive: true });
   });
 
   it('answers for snapshots that are not there', async () => {

@@ -132,6 +132,17 @@ class Run {
     return result.id;
   }
 
+  /** What is told before it is what is told of it. */
+  async rollbackAsForeseen(id: number): Promise<void> {
+    const foreseen = (await this.rig.core.checkRollback(id)).map(({ message }) => message);
+    const result = await this.rig.core.rollback(id);
+    this.note(result, 'The rollback');
+    expect(foreseen, 'what was foreseen').to.have.members(result.warnings.map(({ message }) => message));
+    if (this.comesBack) {
+      expect(await this.rig.core.verify(id), `verify(${id})`).to.deep.equal([]);
+    }
+  }
+
   async rollback(id: number): Promise<void> {
     this.note(await this.rig.core.rollback(id), 'The rollback');
     if (this.comesBack) {
@@ -230,7 +241,7 @@ export function describeKind(kind: StateKind): void {
         const armed = await run.capture();
         await run.to('at_changed');
         await run.capture();
-        await run.rollback(armed);
+        await run.rollbackAsForeseen(armed);
         expect([...warned].some((text) => kind.warnings!.test(text)), `among the warnings:\n${[...warned].join('\n')}`).to.equal(true);
         await run.set('state_left', 1);
         await run.to('at_checked');
@@ -293,9 +304,9 @@ export function describeKind(kind: StateKind): void {
       const armed = await run.capture();
       await run.to('at_changed');
       const changed = await run.capture();
-      await run.rollback(armed);
+      await run.rollbackAsForeseen(armed);
       await run.to('at_changed');
-      await run.rollback(changed);
+      await run.rollbackAsForeseen(changed);
       await run.to('at_checked');
     };
 

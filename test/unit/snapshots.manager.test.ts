@@ -1,7 +1,7 @@
 // The snapshot manager on a core of its own that only keeps accounts: order of events, retention, errors, exclusion.
 // What the real core does is for test/native and test/adapter.
 import { expect } from 'chai';
-import type { SnapshotId, SnapshotList } from '../../adapter/protocol';
+import type { SnapshotId, SnapshotList, SnapshotWarning } from '../../adapter/protocol';
 import { BrokenProgramError } from '../../adapter/errors';
 import { SnapshotManager } from '../../adapter/snapshots/manager';
 import type { SnapshotPolicy } from '../../adapter/snapshots/interfaces';
@@ -25,13 +25,19 @@ class AccountsCore {
     }
     const id = ++this.last;
     this.sizes.set(id, this.nextSize);
-    return { id, parent: null, bytes: this.nextSize, pages: 1, pauseMicros: 7, exact: true, warnings: [] };
+    return { id, parent: null, bytes: this.nextSize, pages: 1, pauseMicros: 7, exact: this.notHeld.length === 0, warnings: this.notHeld };
   }
 
   async deleteSnapshot(id: SnapshotId) {
     if (!this.sizes.delete(id)) {
       throw new Error(`core has no ${id}`);
     }
+  }
+
+  lost: SnapshotWarning[] = [];
+  notHeld: SnapshotWarning[] = [];
+  async checkRollback() {
+    return this.lost;
   }
 
   async stats() {
@@ -111,6 +117,24 @@ describe('snapshot manager', () => {
       warnings: [],
     });
     expect(second).to.include({ id: 2, parent: 1, reason: 'exception' });
+  });
+
+  it('says before a restore what it would not bring back, and asks afresh about what may have passed', async () => {
+    const { core, stopAt, manager } = setUp();
+    await stopAt('breakpoint');
+    expect(await manager.checkRestore(1)).to.deep.equal({ exact: true, warnings: [] });
+    const ring = { kind: 'ioUring', message: 'io_uring is active.' };
+    core.notHeld = [ring, { kind: 'connection', message: 'The connection stays as it is.' }];
+    await stopAt('breakpoint');
+    expect(await manager.checkRestore(2)).to.deep.equal({ exact: false, warnings: [ring] });
+    const passed = { kind: 'connection', message: '12 bytes went to a peer.' };
+    core.lost = [passed];
+    expect(await manager.checkRestore(2)).to.deep.equal({ exact: false, warnings: [ring, passed] });
+    core.lost = [{ kind: 'refused', message: 'It would be refused.' }];
+    expect(await manager.checkRestore(2)).to.deep.equal({ exact: false, warnings: core.lost });
+    expect(await messageOf(manager.checkRestore(3))).to.equal('There is no snapshot 3.');
+    manager.onResume();
+    expect(await messageOf(manager.checkRestore(1))).to.match(/is running/);
   });
 
   it('keeps nothing of a program that a restore has left half-way, and offers the newest other snapshot', async () => {

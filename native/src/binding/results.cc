@@ -141,4 +141,10 @@ Napi::Array found_to_js(Napi::Env env, const std::vector<snapshot::Difference>& 
   return array;
 }
 
+Napi::Array messages_to_js(Napi::Env env, const std::vector<snapshot::Warning>& warnings) {
+  auto array = Napi::Array::New(env);
+  for (auto& warning : warnings) array.Set(array.Length(), warning.message);
+  return array;
+}
+
 }  // namespace rollpoint::binding

@@ -17,5 +17,7 @@ Napi::Object capture_to_js(Napi::Env env, const snapshot::CaptureResult& result)
 Napi::Object rollback_to_js(Napi::Env env, const snapshot::RollbackResult& result);
 Napi::Object stats_to_js(Napi::Env env, const snapshot::Stats& stats);
 Napi::Array found_to_js(Napi::Env env, const std::vector<snapshot::Difference>& differences);
+/// The sentences alone.
+Napi::Array messages_to_js(Napi::Env env, const std::vector<snapshot::Warning>& warnings);
 
 }  // namespace rollpoint::binding

@@ -52,6 +52,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
       InstanceMethod<&SupervisorBinding::peek_registers>("peekRegisters"),
       InstanceMethod<&SupervisorBinding::peek_memory>("peekMemory"),
       InstanceMethod<&SupervisorBinding::compare>("compare"),
+      InstanceMethod<&SupervisorBinding::check_rollback>("checkRollback"),
     });
   }
 
@@ -331,11 +332,14 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   Napi::Value passed_outside(const Napi::CallbackInfo& info) {
     const auto id = info[0].ToNumber().Uint32Value();
     return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
-      return [sentences = s->snapshots().passed_outside(id)](Napi::Env env) {
-        auto array = Napi::Array::New(env);
-        for (auto& sentence : sentences) array.Set(array.Length(), sentence);
-        return array;
-      };
+      return [warnings = s->snapshots().passed_outside(id)](Napi::Env env) { return messages_to_js(env, warnings); };
+    });
+  }
+
+  Napi::Value check_rollback(const Napi::CallbackInfo& info) {
+    const auto id = info[0].ToNumber().Uint32Value();
+    return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
+      return [warnings = s->snapshots().foresee(id)](Napi::Env env) { return warnings_to_js(env, warnings); };
     });
   }
 

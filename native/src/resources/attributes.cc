@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "resources/courier.h"
+#include "util/capability.h"
 #include "util/error.h"
 
 namespace rollpoint::resources {
@@ -30,6 +31,8 @@ unsigned umask_of(const Process& process) {
   return text.empty() ? 0 : static_cast<unsigned>(std::stoul(text, nullptr, 8));
 }
 
+util::Warning lowered(size_t resource) { return {"limit", "Resource limit " + std::to_string(resource) + " was lowered for good since the snapshot."}; }
+
 bool same(const rlimit& a, const rlimit& b) { return a.rlim_cur == b.rlim_cur && a.rlim_max == b.rlim_max; }
 
 }  // namespace
@@ -45,6 +48,16 @@ Attributes read_attributes(const Process& process, const Attributes* before) {
   for (size_t i = 0; i < result.limits.size(); ++i)
     if (rlimit limit{}; prlimit(process.pid(), static_cast<__rlimit_resource>(i), nullptr, &limit) == 0) result.limits[i] = limit;
   return result;
+}
+
+util::Warnings foresee_attributes(const Process& process, const Attributes& wanted) {
+  util::Warnings left;
+  for (size_t i = 0; i < wanted.limits.size(); ++i) {
+    rlimit now{};
+    const bool known = wanted.limits[i] && prlimit(process.pid(), static_cast<__rlimit_resource>(i), nullptr, &now) == 0;
+    if (known && wanted.limits[i]->rlim_max > now.rlim_max && !util::may(util::kSysResource)) left.push_back(lowered(i));
+  }
+  return left;
 }
 
 util::Warnings restore_attributes(Process& process, const Attributes& wanted) {
@@ -65,7 +78,7 @@ util::Warnings restore_attributes(Process& process, const Attributes& wanted) {
     // A hard limit once lowered stays so without CAP_SYS_RESOURCE.
     rlimit soft{std::min(wanted.limits[i]->rlim_cur, now.rlim_max), now.rlim_max};
     prlimit(process.pid(), resource, &soft, nullptr);
-    left.push_back({"limit", "Resource limit " + std::to_string(i) + " was lowered for good since the snapshot."});
+    left.push_back(lowered(i));
   }
   return left;
 }

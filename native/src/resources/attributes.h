@@ -24,6 +24,8 @@ struct Attributes {
 };
 
 Attributes read_attributes(const tracee::Process& process, const Attributes* before);
+/// What a rollback to `wanted` would not bring back. Changes nothing.
+util::Warnings foresee_attributes(const tracee::Process& process, const Attributes& wanted);
 /// What could not be put back.
 util::Warnings restore_attributes(tracee::Process& process, const Attributes& wanted);
 /// In words, how the live process differs.

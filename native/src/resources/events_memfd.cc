@@ -134,6 +134,14 @@ bool write_content(int fd, const Memfd& wanted) {
 
 std::string describe(const Memfd& memfd) { return "memory file \"" + memfd.name + "\" (descriptor " + std::to_string(memfd.number) + ")"; }
 
+bool was_sealed(const Opened& opened, const Memfd& memfd) { return opened.seals >= 0 && memfd.seals >= 0 && (opened.seals & ~memfd.seals); }
+
+util::Warning not_put_back(const Memfd& memfd, int error) {
+  return {"memfd", "The content of the " + describe(memfd) + " could not be put back: " + std::string(strerror(error)) + "."};
+}
+
+util::Warning sealed(const Memfd& memfd) { return {"memfd", "The " + describe(memfd) + " was sealed since; seals cannot be taken off again."}; }
+
 }  // namespace
 
 bool is_memfd(const Descriptor& descriptor) { return descriptor.kind == DescriptorKind::kFile && descriptor.target.starts_with("/memfd:"); }
@@ -186,18 +194,31 @@ Memfds read_memfds(const tracee::Process& process, const DescriptorTable& table,
   return result;
 }
 
+util::Warnings foresee_memfds(const tracee::Process& process, const Memfds& wanted) {
+  util::Warnings left;
+  for (auto& [inode, memfd] : wanted) {
+    const auto opened = open_memfd(process, memfd.number);
+    if (!opened.fd || opened.info.st_ino != inode || !was_sealed(opened, memfd)) continue;
+    left.push_back(sealed(memfd));
+    if (!memfd.kept || unchanged(opened.info, memfd)) continue;
+    const auto size = static_cast<uint64_t>(opened.info.st_size);
+    bool stays = (size < memfd.size && opened.seals & F_SEAL_GROW) || (size > memfd.size && opened.seals & F_SEAL_SHRINK);
+    if (!stays && opened.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) for_each_difference(opened.fd.get(), memfd, [&](uint64_t, const std::byte*, uint64_t) { return !(stays = true); });
+    if (stays) left.push_back(not_put_back(memfd, EPERM));
+  }
+  return left;
+}
+
 util::Warnings restore_memfds(const tracee::Process& process, const Memfds& wanted) {
   util::Warnings left;
   for (auto& [inode, memfd] : wanted) {
     const auto opened = open_memfd(process, memfd.number);
     if (!opened.fd || opened.info.st_ino != inode) continue;
     const int fd = opened.fd.get();
-    if (opened.seals >= 0 && memfd.seals >= 0 && (opened.seals & ~memfd.seals))
-      left.push_back({"memfd", "The " + describe(memfd) + " was sealed since; seals cannot be taken off again."});
+    if (was_sealed(opened, memfd)) left.push_back(sealed(memfd));
     if (!memfd.kept || unchanged(opened.info, memfd)) continue;
     const bool sized = static_cast<uint64_t>(opened.info.st_size) == memfd.size || ftruncate(fd, static_cast<off_t>(memfd.size)) == 0;
-    if (!sized || !write_content(fd, memfd))
-      left.push_back({"memfd", "The content of the " + describe(memfd) + " could not be put back: " + std::string(strerror(errno)) + "."});
+    if (!sized || !write_content(fd, memfd)) left.push_back(not_put_back(memfd, errno));
     // Access time as it is now, modification time as it was: the program may look at it.
     const timespec times[2] = {{0, UTIME_OMIT}, memfd.modified};
     futimens(fd, times);

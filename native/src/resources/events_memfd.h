@@ -35,6 +35,8 @@ bool holds_all(const Memfds& memfds, ino_t inode);
 
 bool is_memfd(const Descriptor& descriptor);
 Memfds read_memfds(const tracee::Process& process, const DescriptorTable& table, const Memfds* before, util::Warnings& warnings);
+/// What a rollback to `wanted` would not bring back. Changes nothing.
+util::Warnings foresee_memfds(const tracee::Process& process, const Memfds& wanted);
 /// What could not be put back.
 util::Warnings restore_memfds(const tracee::Process& process, const Memfds& wanted);
 std::vector<std::string> compare_memfds(const tracee::Process& process, const Memfds& wanted);

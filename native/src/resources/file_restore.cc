@@ -45,6 +45,20 @@ void restore_attributes(const KnownFile& file, const struct stat& wanted) {
   utimensat(AT_FDCWD, path.c_str(), times, 0);
 }
 
+util::Warning others_content(const KnownFile& file) { return {"fileContent", file.path + " was changed by somebody else since the snapshot; it is left as it is."}; }
+
+util::Warning others_name(const std::string& path) { return {"fileName", path + " was made, removed or replaced by somebody else since the snapshot; it is left as it is."}; }
+
+util::Warning unseen(const KnownFile& file) {
+  return {"fileContent", file.path + " was opened for writing since the snapshot by a call that Rollpoint did not see; its contents stay as they are."};
+}
+
+util::Warning not_kept(const KnownFile& file, const FileVersion& version) {
+  return {"fileContent", "The contents of " + file.path + " do not come back: " + (version.why_not.empty() ? "they were not known before it was opened for writing." : version.why_not)};
+}
+
+bool same_stamp(const FileVersion& a, const FileVersion& b) { return a.info.st_size == b.info.st_size && same_time(a.info.st_mtim, b.info.st_mtim); }
+
 }  // namespace
 
 // Null: the snapshot does not say, and nothing was known before it.
@@ -83,6 +97,24 @@ bool FileJournal::will_exist(const FilesState& wanted, const std::string& path) 
   return it != names_.end() && it->second.base.kind == Kind::kFile;
 }
 
+util::Warnings FileJournal::foresee(const FilesState& wanted) {
+  util::Warnings left;
+  if (!wanted.rewind) return left;
+  refresh();
+  for (auto& [path, name] : names_) {
+    const auto* found = find(wanted, path);
+    if (differs(name, found ? found->state : name.base) && name.generation != (found ? found->generation : 0)) left.push_back(others_name(path));
+  }
+  for (auto& [id, content] : contents(wanted)) {
+    auto& file = *content.file;
+    if (content.generation != file.generation) left.push_back(others_content(file));
+    else if (content.version != file.latest && !content.version->blocks && !same_stamp(*file.latest, *content.version)) left.push_back(not_kept(file, *content.version));
+  }
+  for (auto& [id, known] : files_)
+    if (is_unseen(known, wanted)) left.push_back(unseen(*known.file));
+  return left;
+}
+
 util::Warnings FileJournal::restore(pid_t pid, const FilesState& wanted) {
   util::Warnings left;
   if (!wanted.rewind) return left;
@@ -91,15 +123,14 @@ util::Warnings FileJournal::restore(pid_t pid, const FilesState& wanted) {
   for (auto& [id, content] : contents(wanted)) {
     auto& file = *content.file;
     if (content.generation != file.generation) {
-      left.push_back({"fileContent", file.path + " was changed by somebody else since the snapshot; it is left as it is."});
+      left.push_back(others_content(file));
       continue;
     }
     restore_content(file, content.version, &left);
   }
   for (auto& [id, known] : files_) {
     auto& file = *known.file;
-    if (known.unseen && !known.version && !wanted.files.contains(id))
-      left.push_back({"fileContent", file.path + " was opened for writing since the snapshot by a call that Rollpoint did not see; its contents stay as they are."});
+    if (is_unseen(known, wanted)) left.push_back(unseen(file));
     if (wanted.written.contains(id)) file.writers.insert(pid);
     else file.writers.erase(pid);
     if (wanted.mapped.contains(id)) file.mappers.insert(pid);
@@ -122,11 +153,10 @@ void FileJournal::restore_content(KnownFile& file, const std::shared_ptr<FileVer
   if (!changed) return;
   if (!wanted->blocks) {
     // Never opened for writing while it was like this, or not kept: whoever has written since could not be undone.
-    if (file.latest->info.st_size == wanted->info.st_size && same_time(file.latest->info.st_mtim, wanted->info.st_mtim)) {
+    if (same_stamp(*file.latest, *wanted)) {
       restore_attributes(file, wanted->info);
     } else if (left) {
-      const auto why = wanted->why_not.empty() ? "they were not known before it was opened for writing." : wanted->why_not;
-      left->push_back({"fileContent", "The contents of " + file.path + " do not come back: " + why});
+      left->push_back(not_kept(file, *wanted));
       return;
     }
   } else {
@@ -195,14 +225,19 @@ bool FileJournal::restore_name(const std::string& path, const NameState& wanted,
   return true;
 }
 
+bool FileJournal::differs(const Watched& name, const NameState& wanted) {
+  const bool both_folders = wanted.kind == Kind::kDirectory && name.latest.kind == Kind::kDirectory;
+  return !(wanted == name.latest) && wanted.kind != Kind::kOther && !both_folders;
+}
+
 void FileJournal::restore_names(const FilesState& wanted, util::Warnings& left) {
   std::map<std::string, NameState> to_do;
   for (auto& [path, name] : names_) {
     const auto* found = find(wanted, path);
     const auto& state = found ? found->state : name.base;
-    if (state == name.latest || state.kind == Kind::kOther || (state.kind == Kind::kDirectory && name.latest.kind == Kind::kDirectory)) continue;
+    if (!differs(name, state)) continue;
     if (name.generation != (found ? found->generation : 0)) {
-      left.push_back({"fileName", path + " was made, removed or replaced by somebody else since the snapshot; it is left as it is."});
+      left.push_back(others_name(path));
       continue;
     }
     to_do.emplace(path, state);

@@ -72,6 +72,8 @@ class FileJournal {
   uint64_t limit = uint64_t{512} << 20;
 
   FilesState capture(tracee::Process& process, const DescriptorTable& descriptors, const std::vector<memory::Vma>& maps, util::Warnings& warnings);
+  /// What `restore` would leave as it is.
+  util::Warnings foresee(const FilesState& wanted);
   /// Names, then contents; before the layout, which maps files by name.
   util::Warnings restore(pid_t pid, const FilesState& wanted);
   /// After memory has been written: through shared mappings that changed files, and their times.
@@ -117,10 +119,13 @@ class FileJournal {
   void refresh();
   const FilesState::Name* find(const FilesState& wanted, const std::string& path) const;
 
+  /// Whether what stands there is to be replaced.
+  static bool differs(const Watched& name, const NameState& wanted);
   void restore_names(const FilesState& wanted, util::Warnings& left);
   void restore_directories(const std::map<std::string, NameState>& wanted, util::Warnings& left);
   bool restore_name(const std::string& path, const NameState& wanted, util::Warnings& left);
   void restore_content(KnownFile& file, const std::shared_ptr<FileVersion>& wanted, util::Warnings* left);
+  bool is_unseen(const Base& base, const FilesState& wanted) const { return base.unseen && !base.version && !wanted.files.contains(base.file->id); }
 
   memory::PageStore store_;
   memory::PageTablePool pool_{store_};

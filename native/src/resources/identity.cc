@@ -2,11 +2,13 @@
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <sstream>
 
@@ -73,6 +75,22 @@ void put_credentials(Process& process, const Standing& now, const Standing& want
   }
 }
 
+// What is missing where a rollback has led to `now`.
+util::Warnings losses(const Standing& now, const Standing& wanted) {
+  util::Warnings left;
+  auto tell = [&](std::string message) { left.push_back({"oneWay", std::move(message)}); };
+  if (now.users != wanted.users || now.groups != wanted.groups || now.supplementary != wanted.supplementary) tell("The program's user and groups could not all be put back.");
+  if (now.permitted != wanted.permitted || now.effective != wanted.effective || now.inheritable != wanted.inheritable || now.bounding != wanted.bounding || now.ambient != wanted.ambient)
+    tell("The program has given up capabilities since the snapshot, and they do not come back.");
+  if (now.no_new_privileges != wanted.no_new_privileges) tell("The program has given up gaining privileges since the snapshot (no_new_privs, perhaps with a Landlock sandbox), which cannot be taken back.");
+  if (now.session != wanted.session) tell("The program has left its session since the snapshot (setsid) and cannot join it again.");
+  else if (now.group != wanted.group) tell("The program has changed its process group since the snapshot and cannot join the former one again.");
+  if (now.root != wanted.root) tell("The program has changed its root directory since the snapshot (chroot), which is not taken back.");
+  for (auto& [name, inode] : wanted.namespaces)
+    if (auto it = now.namespaces.find(name); it != now.namespaces.end() && it->second != inode) tell("The program has moved to another namespace (" + name + ") since the snapshot, which is not taken back.");
+  return left;
+}
+
 }  // namespace
 
 Standing read_identity(const Process& process) {
@@ -109,29 +127,35 @@ std::vector<std::string> identity_obstacles(const Process& process, const Standi
   return result;
 }
 
+util::Warnings foresee_identity(const Process& process, const Standing& wanted) {
+  const auto held = process.hold_status();
+  const auto now = read_identity(process);
+  if (now == wanted) return {};
+  // As far as restore_identity gets.
+  Standing reached = now;
+  if (within_reach(now.users, wanted.users, may(now, CAP_SETUID))) reached.users = wanted.users;
+  if (within_reach(now.groups, wanted.groups, may(now, CAP_SETGID))) reached.groups = wanted.groups;
+  if (may(now, CAP_SETGID)) reached.supplementary = wanted.supplementary;
+  reached.permitted = wanted.permitted & now.permitted;
+  reached.effective = wanted.effective & now.permitted;
+  if (!(wanted.inheritable & ~(now.inheritable | now.permitted))) reached.inheritable = wanted.inheritable;
+  const bool is_there = wanted.group == process.pid() || kill(-wanted.group, 0) == 0 || errno == EPERM;
+  if (now.session == wanted.session && is_there) reached.group = wanted.group;
+  return losses(reached, wanted);
+}
+
 util::Warnings restore_identity(Process& process, const Standing& wanted) {
-  util::Warnings left;
-  auto tell = [&](std::string message) { left.push_back({"oneWay", std::move(message)}); };
   Standing before;
   {
     const auto held = process.hold_status();
     before = read_identity(process);
   }
-  if (before == wanted) return left;
+  if (before == wanted) return {};
   if (!same_credentials(before, wanted)) put_credentials(process, before, wanted);
   if (before.session == wanted.session && before.group != wanted.group) RemoteSyscalls(process).call(SYS_setpgid, 0, static_cast<uint64_t>(process.nested() ? tracee::id_inside("/proc/" + std::to_string(wanted.group)) : wanted.group));
   const auto held = process.hold_status();
   const auto now = read_identity(process);
-  if (now.users != wanted.users || now.groups != wanted.groups || now.supplementary != wanted.supplementary) tell("The program's user and groups could not all be put back.");
-  if (now.permitted != wanted.permitted || now.effective != wanted.effective || now.inheritable != wanted.inheritable || now.bounding != wanted.bounding || now.ambient != wanted.ambient)
-    tell("The program has given up capabilities since the snapshot, and they do not come back.");
-  if (now.no_new_privileges != wanted.no_new_privileges) tell("The program has given up gaining privileges since the snapshot (no_new_privs, perhaps with a Landlock sandbox), which cannot be taken back.");
-  if (now.session != wanted.session) tell("The program has left its session since the snapshot (setsid) and cannot join it again.");
-  else if (now.group != wanted.group) tell("The program has changed its process group since the snapshot and cannot join the former one again.");
-  if (now.root != wanted.root) tell("The program has changed its root directory since the snapshot (chroot), which is not taken back.");
-  for (auto& [name, inode] : wanted.namespaces)
-    if (auto it = now.namespaces.find(name); it != now.namespaces.end() && it->second != inode) tell("The program has moved to another namespace (" + name + ") since the snapshot, which is not taken back.");
-  return left;
+  return losses(now, wanted);
 }
 
 std::vector<std::string> compare_identity(const Process& process, const Standing& wanted) {

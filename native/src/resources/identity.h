@@ -31,6 +31,8 @@ struct Standing {
 Standing read_identity(const tracee::Process& process);
 /// Why the process must not be rolled back to `wanted`, in words; empty: it may. Changes nothing.
 std::vector<std::string> identity_obstacles(const tracee::Process& process, const Standing& wanted);
+/// What a rollback to `wanted` would not bring back. Changes nothing.
+util::Warnings foresee_identity(const tracee::Process& process, const Standing& wanted);
 /// What could not be put back.
 util::Warnings restore_identity(tracee::Process& process, const Standing& wanted);
 std::vector<std::string> compare_identity(const tracee::Process& process, const Standing& wanted);

@@ -40,11 +40,15 @@ bool send_all(int queue, const std::vector<std::pair<unsigned, std::string>>& me
   return sent;
 }
 
+bool has_name(const Descriptor& descriptor) {
+  struct stat info {};
+  return fstat(descriptor.held->fd.get(), &info) < 0 || info.st_nlink > 0;
+}
+
 MessageQueue look(const Descriptor& descriptor) {
   MessageQueue result;
   char status[128] = {};
-  struct stat info {};
-  result.named = fstat(descriptor.held->fd.get(), &info) < 0 || info.st_nlink > 0;
+  result.named = has_name(descriptor);
   const auto queue = open_again(descriptor);
   mq_attr attributes{};
   if (!queue || syscall(SYS_mq_getsetattr, queue.get(), nullptr, &attributes) < 0) {
@@ -75,6 +79,10 @@ void for_each_queue(const DescriptorTable& descriptors, Fn fn) {
   }
 }
 
+util::Warning nameless(const Descriptor& descriptor) {
+  return {"messageQueue", "The name of message queue " + descriptor.target + " was removed since the snapshot and does not come back; the queue itself does."};
+}
+
 }  // namespace
 
 MessageQueues read_message_queues(const DescriptorTable& descriptors, util::Warnings& warnings) {
@@ -84,6 +92,15 @@ MessageQueues read_message_queues(const DescriptorTable& descriptors, util::Warn
     if (!queue.known) warnings.push_back({"messageQueue", "The messages in " + descriptor.target + " are not held: " + (queue.notifies ? "the program waits to be notified of the next one, and reading them would notify it." : "they cannot be read.")});
   });
   return queues;
+}
+
+util::Warnings foresee_message_queues(const DescriptorTable& descriptors, const MessageQueues& wanted) {
+  util::Warnings left;
+  if (wanted.empty()) return left;
+  for_each_queue(descriptors, [&](auto key, const Descriptor& descriptor) {
+    if (const auto it = wanted.find(key); it != wanted.end() && it->second.named && !has_name(descriptor)) left.push_back(nameless(descriptor));
+  });
+  return left;
 }
 
 util::Warnings restore_message_queues(const DescriptorTable& descriptors, const MessageQueues& wanted) {
@@ -104,7 +121,7 @@ util::Warnings restore_message_queues(const DescriptorTable& descriptors, const 
       if (!sent) left.push_back({"messageQueue", "The messages in " + descriptor.target + " could not be put back."});
     }
     if (it->second.notifies != now.notifies) left.push_back({"messageQueue", "Whom " + descriptor.target + " notifies of a message has changed since the snapshot and stays so."});
-    if (it->second.named && !now.named) left.push_back({"messageQueue", "The name of message queue " + descriptor.target + " was removed since the snapshot and does not come back; the queue itself does."});
+    if (it->second.named && !now.named) left.push_back(nameless(descriptor));
   });
   return left;
 }

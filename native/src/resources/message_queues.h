@@ -24,6 +24,8 @@ struct MessageQueue {
 using MessageQueues = std::map<std::pair<dev_t, ino_t>, MessageQueue>;
 
 MessageQueues read_message_queues(const DescriptorTable& descriptors, util::Warnings& warnings);
+/// What a rollback to `wanted` would not bring back. Changes nothing.
+util::Warnings foresee_message_queues(const DescriptorTable& descriptors, const MessageQueues& wanted);
 /// What could not be put back. Descriptors are in place.
 util::Warnings restore_message_queues(const DescriptorTable& descriptors, const MessageQueues& wanted);
 std::vector<std::string> compare_message_queues(const DescriptorTable& descriptors, const MessageQueues& wanted);

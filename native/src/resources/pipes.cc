@@ -89,6 +89,10 @@ void restore_name(const SharedIdentity& identity, const Pipe& pipe) {
   if (pipe.unlinked && stands && ObjectKey(info.st_dev, info.st_ino) == identity->now) unlink(pipe.path.c_str());
 }
 
+util::Warning passed(Holders holders, const SharedIdentity& identity) {
+  return {"pipe", "The pipe end at " + name_numbers(holders, identity) + " leads to another process: what has passed through it since the snapshot stays as it is."};
+}
+
 }  // namespace
 
 Pipes read_pipes(Holders holders, util::Warnings& warnings) {
@@ -217,6 +221,18 @@ void PipesRollback::restore_content(const SharedIdentity& identity, const Pipe& 
     left_.push_back({"pipe", "The pipe at " + name_numbers(holders_, identity) + " has not taken back all of the " + std::to_string(size_of(pipe.content)) + " bytes that were in flight."});
 }
 
+util::Warnings passed_outside(Holders holders, const Pipes& since) {
+  util::Warnings left;
+  std::set<ObjectKey> keys;
+  for (auto& [identity, pipe] : since)
+    if (pipe.outside) keys.insert(identity->now);
+  if (keys.empty()) return left;
+  const auto ends = live_ends(holders, DescriptorKind::kPipe, keys);
+  for (auto& [identity, pipe] : since)
+    if (pipe.outside && std::any_of(ends.begin(), ends.end(), [&](auto& end) { return end.key == identity->now && end.number > 2; })) left.push_back(passed(holders, identity));
+  return left;
+}
+
 util::Warnings PipesRollback::finish() {
   if (pipes_.empty()) return {};
   std::set<SharedIdentity> written;  // those that the program can write to
@@ -232,7 +248,7 @@ util::Warnings PipesRollback::finish() {
     auto& work = work_[identity];
     if (pipe.outside) {
       if (std::any_of(work.live.begin(), work.live.end(), [](auto* end) { return end->number > 2; }))
-        left_.push_back({"pipe", "The pipe end at " + name_numbers(holders_, identity) + " leads to another process: what has passed through it since the snapshot stays as it is."});
+        left_.push_back(passed(holders_, identity));
     } else if (work.both) {
       restore_content(identity, pipe, work);
       // A reader knows that its writers are gone by one that came and went after it.

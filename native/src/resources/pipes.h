@@ -54,6 +54,8 @@ class PipesRollback {
   util::Warnings left_;
 };
 
+/// What has passed, or may have, through ends that lead out of the program: no rollback takes it back.
+util::Warnings passed_outside(Holders holders, const Pipes& since);
 /// In words, how the live pipes differ.
 std::vector<std::string> compare_pipes(Holders holders, const Pipes& wanted);
 

@@ -67,6 +67,15 @@ std::vector<std::string> process_state_obstacles(const tracee::Process& process,
   return result;
 }
 
+util::Warnings foresee_process_state(const tracee::Process& process, const ProcessState& wanted) {
+  auto left = foresee_identity(process, wanted.identity);
+  append(left, foresee_attributes(process, wanted.attributes));
+  append(left, foresee_memfds(process, wanted.events.memfds));
+  append(left, foresee_system_v(wanted.system_v));
+  append(left, foresee_message_queues(wanted.descriptors, wanted.message_queues));
+  return left;
+}
+
 util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted, const Place& place) {
   // What only a duplicate would bring back, and we may not hold one.
   const Holder holder{&process, &wanted.descriptors};

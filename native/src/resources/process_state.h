@@ -60,6 +60,8 @@ struct Place {
 ProcessState read_process_state(tracee::Process& process, const ProcessState* before, const ReadOptions& options, util::Warnings& warnings);
 /// Sentences that say why this state cannot be put back. Changes nothing.
 std::vector<std::string> process_state_obstacles(const tracee::Process& process, const ProcessState& wanted);
+/// What a rollback to this state would not bring back, as far as that can be told before. Changes nothing.
+util::Warnings foresee_process_state(const tracee::Process& process, const ProcessState& wanted);
 /// What could not be put back. Threads and layout are in place; memory follows.
 util::Warnings restore_process_state(tracee::Process& process, const ProcessState& wanted, const Place& place = {});
 /// A thread, or the process by its leader, came back under another id.

@@ -23,6 +23,8 @@ struct Scheduling {
 };
 
 Scheduling read_scheduling(pid_t tid);
+/// What a rollback to `wanted` would not bring back. Changes nothing.
+util::Warnings foresee_scheduling(pid_t tid, const Scheduling& wanted);
 /// What could not be put back: an ordinary user may lower a priority, not raise it.
 util::Warnings restore_scheduling(pid_t tid, const Scheduling& wanted);
 bool same_scheduling(pid_t tid, const Scheduling& wanted);

@@ -18,7 +18,11 @@ util::Warnings StreamsRollback::finish() {
   return left;
 }
 
-std::vector<std::string> passed_outside(Holders holders, const Streams& since) { return passed_outside(holders, since.sockets); }
+util::Warnings passed_outside(Holders holders, const Streams& since) {
+  auto left = passed_outside(holders, since.pipes);
+  for (auto& sentence : passed_outside(holders, since.sockets)) left.push_back({"connection", std::move(sentence)});
+  return left;
+}
 
 std::vector<std::string> compare_streams(Holders holders, const Streams& wanted) {
   auto result = compare_pipes(holders, wanted.pipes);

@@ -34,7 +34,7 @@ class StreamsRollback {
 };
 
 /// Sentences on what has passed out of the program since the snapshot: no rollback takes it back.
-std::vector<std::string> passed_outside(Holders holders, const Streams& since);
+util::Warnings passed_outside(Holders holders, const Streams& since);
 std::vector<std::string> compare_streams(Holders holders, const Streams& wanted);
 
 }  // namespace rollpoint::resources

@@ -173,8 +173,10 @@ void read_segments(const Process& process, std::optional<uid_t>& user, const Sys
 }
 
 // The next object made gets this id, where we may say so (CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN).
+std::string next_id_path(const char* kind) { return std::string("/proc/sys/kernel/") + kind + "_next_id"; }
+
 void wish_for_id(const char* kind, int id) {
-  const util::UniqueFd fd(open((std::string("/proc/sys/kernel/") + kind + "_next_id").c_str(), O_WRONLY | O_CLOEXEC));
+  const util::UniqueFd fd(open(next_id_path(kind).c_str(), O_WRONLY | O_CLOEXEC));
   const auto text = std::to_string(id);
   if (fd && write(fd.get(), text.data(), text.size()) < 0) return;
 }
@@ -253,6 +255,22 @@ void put_mode(RemoteSyscalls& remote, const Kind& kind, int id, const SystemVObj
   }
 }
 
+bool is_there(const Kind& kind, int id) {
+  if (kind.control == SYS_semctl) return semctl(id, 0, GETVAL) >= 0 || (errno != EINVAL && errno != EIDRM);
+  if (kind.control == SYS_msgctl) {
+    msqid_ds description{};
+    return msgctl(id, IPC_STAT, &description) == 0 || (errno != EINVAL && errno != EIDRM);
+  }
+  shmid_ds description{};
+  return shmctl(id, IPC_STAT, &description) == 0 || (errno != EINVAL && errno != EIDRM);
+}
+
+bool may_choose_ids(const Kind& kind) { return faccessat(AT_FDCWD, next_id_path(kind.next_id).c_str(), W_OK, AT_EACCESS) == 0; }
+
+util::Warning gone(const Kind& kind, int id) {
+  return {"systemV", "The " + describe(kind, id) + " was removed since the snapshot; only a privileged user can make one with the same id again. What the program does with it will fail."};
+}
+
 bool same_content(const SystemVObject& a, const SystemVObject& b) { return a.values == b.values && a.messages == b.messages && a.content == b.content; }
 
 void restore_kind(RemoteSyscalls& remote, const Kind& kind, const std::map<int, SystemVObject>& now, const std::map<int, SystemVObject>& wanted, util::Warnings& left) {
@@ -267,7 +285,7 @@ void restore_kind(RemoteSyscalls& remote, const Kind& kind, const std::map<int, 
     if (it == now.end()) {
       if (!object.ours || (object.removed && !object.attached)) continue;
       if (!make(remote, kind, id, object)) {
-        if (!object.removed) left.push_back({"systemV", "The " + describe(kind, id) + " was removed since the snapshot; only a privileged user can make one with the same id again. What the program does with it will fail."});
+        if (!object.removed) left.push_back(gone(kind, id));
         continue;
       }
       current.mode = object.mode;
@@ -315,6 +333,15 @@ SystemV read_system_v(const Process& process, const SystemV* before, util::Warni
   read_queues(process, user, result.queues, warnings);
   read_segments(process, user, before, result, warnings);
   return result;
+}
+
+util::Warnings foresee_system_v(const SystemV& wanted) {
+  util::Warnings left;
+  const std::pair<const Kind&, const std::map<int, SystemVObject>&> all[] = {{kSets, wanted.sets}, {kQueues, wanted.queues}, {kSegments, wanted.segments}};
+  for (auto& [kind, objects] : all)
+    for (auto& [id, object] : objects)
+      if (object.ours && !object.removed && !is_there(kind, id) && !may_choose_ids(kind)) left.push_back(gone(kind, id));
+  return left;
 }
 
 util::Warnings restore_system_v(Process& process, const SystemV& wanted) {

@@ -38,6 +38,8 @@ struct SystemV {
 
 /// `before`: of the parent snapshot; contents that are the same are shared with it.
 SystemV read_system_v(const tracee::Process& process, const SystemV* before, util::Warnings& warnings);
+/// What a rollback to `wanted` would not bring back. Changes nothing.
+util::Warnings foresee_system_v(const SystemV& wanted);
 /// What could not be put back. The layout is in place.
 util::Warnings restore_system_v(tracee::Process& process, const SystemV& wanted);
 std::vector<std::string> compare_system_v(const tracee::Process& process, const SystemV& wanted);

@@ -52,6 +52,11 @@ std::optional<SnapshotId> Engine::stands_on() const { return state_->moved ? std
 
 void Engine::require_feasible(SnapshotId id) { check_feasible(*state_, state_->at(id)); }
 
+std::vector<Warning> Engine::foresee(SnapshotId id) {
+  settle(*state_);
+  return snapshot::foresee(*state_, state_->at(id));
+}
+
 const resources::ProcessState& Engine::state_of(SnapshotId id) { return state_->at(id).state; }
 
 void Engine::take_new_body(pid_t former) {

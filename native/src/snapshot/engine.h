@@ -44,6 +44,9 @@ class Engine {
   std::optional<SnapshotId> stands_on() const;
   /// Throws RollbackError for what can be known to stand in the way; changes nothing.
   void require_feasible(SnapshotId id);
+  /// What a rollback would not bring back, as far as that can be told before; one of kind "refused" says why there will
+  /// be none. Streams are not looked at. Changes nothing.
+  std::vector<Warning> foresee(SnapshotId id);
   /// The process object stands for another body: a new process, a copy of a relative of the one that was captured, whose
   /// memory may be anything. `former`: the id of the one before. To be followed by a rollback.
   void take_new_body(pid_t former);

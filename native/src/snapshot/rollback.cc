@@ -32,15 +32,8 @@ using util::RangeSet;
 
 namespace {
 
-bool may_choose_tids(const tracee::Process& process) {
-  constexpr int kSysAdmin = 21, kCheckpointRestore = 40;
-  const auto effective = process.status_field("CapEff");
-  const uint64_t bits = effective.empty() ? 0 : std::stoull(effective, nullptr, 16);
-  return (bits >> kSysAdmin & 1) || (bits >> kCheckpointRestore & 1);
-}
-
 std::vector<RenamedThread> restore_thread_list(EngineState& state, const Snapshot& target) {
-  const bool choose = may_choose_tids(state.process);
+  const bool choose = state.process.may_choose_ids();
   std::vector<RenamedThread> renamed;
   std::vector<pid_t> extra, missing;
   for (auto& [tid, tracee] : state.process.tracees())
@@ -289,12 +282,26 @@ void check_feasible(EngineState& state, const Snapshot& target) {
   for (auto& [tid, tracee] : state.process.tracees())
     if (tracee->in_vfork) refuse("Thread " + std::to_string(tid) + " waits for a child process that has borrowed its memory (vfork). Try again in a moment.");
   for (auto& [tid, thread] : target.threads)
-    if (!state.process.find(tid) && (tid == state.process.pid() || !(state.any_thread_id || may_choose_tids(state.process))))
+    if (!state.process.find(tid) && (tid == state.process.pid() || !(state.any_thread_id || state.process.may_choose_ids())))
       refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
   if (auto why = why_unreadable(state.process); !why.empty()) refuse(why);
   if (auto reasons = obstacles(tracked_maps(state.process), target.maps, [&](const std::string& path) { return state.hooks.files->will_exist(target.state.files, path); }, mapped_by_descriptor(target)); !reasons.empty()) refuse(reasons.front());
   if (auto reasons = resources::process_state_obstacles(state.process, target.state); !reasons.empty()) refuse(reasons.front());
   if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
+}
+
+std::vector<Warning> foresee(EngineState& state, const Snapshot& target) {
+  try {
+    check_feasible(state, target);
+  } catch (const RollbackError& error) {
+    return {{"refused", error.what()}};
+  }
+  auto left = state.hooks.files->foresee(target.state.files);
+  for (auto& warning : resources::foresee_process_state(state.process, target.state)) left.push_back(std::move(warning));
+  for (auto& [tid, saved] : target.threads)
+    if (state.process.find(tid))
+      for (auto& warning : resources::foresee_scheduling(tid, saved.scheduling)) left.push_back(std::move(warning));
+  return left;
 }
 
 RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place) {

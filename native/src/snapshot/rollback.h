@@ -13,6 +13,9 @@ std::string why_unreadable(const tracee::Process& process);
 /// Everything that can be known to stand in the way, before anything is changed. Throws RollbackError.
 void check_feasible(EngineState& state, const Snapshot& target);
 
+/// What a rollback would not bring back; see Engine::foresee.
+std::vector<Warning> foresee(EngineState& state, const Snapshot& target);
+
 /// Only where it is feasible. Throws RollbackError.
 RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place = {});
 

@@ -40,10 +40,14 @@ long last_number() {
 
 }  // namespace
 
-bool await_turn(pid_t pid) {
+bool numbers_come_round() {
   long numbers = 0;
   std::ifstream("/proc/sys/kernel/pid_max") >> numbers;
-  if (numbers == 0 || numbers > kMostNumbers) return false;
+  return numbers > 0 && numbers <= kMostNumbers;
+}
+
+bool await_turn(pid_t pid) {
+  if (!numbers_come_round()) return false;
   const auto end = std::chrono::steady_clock::now() + kPatience;
   auto late = [&] { return std::chrono::steady_clock::now() > end; };
   while (in_use(pid)) {

@@ -7,6 +7,8 @@ namespace rollpoint::supervisor {
 
 /// True when the next process or thread that is made, by anybody, will most likely get `pid`. Takes up to a second or
 /// two; false at once where the kernel has so many numbers that it would take minutes, or where this one is in use.
+/// Whether the system counts to so few that waiting for a number is no matter of hours.
+bool numbers_come_round();
 bool await_turn(pid_t pid);
 
 }  // namespace rollpoint::supervisor

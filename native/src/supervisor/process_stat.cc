@@ -25,6 +25,12 @@ std::optional<ProcessStat> read_process_stat(pid_t pid) {
   return result;
 }
 
+std::string child_name(pid_t pid) {
+  std::string name;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
+  return "Child process " + std::to_string(pid) + (name.empty() ? "" : " (" + name + ")");
+}
+
 std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> result;
   const std::string tasks = "/proc/" + std::to_string(pid) + "/task";

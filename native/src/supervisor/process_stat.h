@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace rollpoint::supervisor {
@@ -18,5 +19,7 @@ struct ProcessStat {
 std::optional<ProcessStat> read_process_stat(pid_t pid);
 /// Of all its threads, zombies included.
 std::vector<pid_t> children_of(pid_t pid);
+/// "Child process 17 (name)", for messages.
+std::string child_name(pid_t pid);
 
 }  // namespace rollpoint::supervisor

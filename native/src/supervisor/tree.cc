@@ -24,12 +24,6 @@ using tracee::RemoteSyscalls;
 
 namespace {
 
-std::string name_of(pid_t pid) {
-  std::string name;
-  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
-  return "Child process " + std::to_string(pid) + (name.empty() ? "" : " (" + name + ")");
-}
-
 double since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -93,7 +87,7 @@ Member Tree::capture_member(const std::shared_ptr<Relative>& relative, const sna
         relative->process(), tracker_,
         snapshot::Engine::Hooks{.task_born = [this](pid_t tid) { family_.ignore_task(tid); },
                                 .log = log_,
-                                .lost = [this, pid](std::vector<SnapshotId>, std::string why) { log_(name_of(pid) + ": " + why); },
+                                .lost = [this, pid](std::vector<SnapshotId>, std::string why) { log_(child_name(pid) + ": " + why); },
                                 .files = root_.files()},
         false);
     relative->space = tracee::read_program_space(relative->process());
@@ -106,7 +100,7 @@ Member Tree::capture_member(const std::shared_ptr<Relative>& relative, const sna
   result.bytes += captured.bytes;
   result.pages += captured.pages;
   result.exact = result.exact && captured.exact;
-  for (auto& warning : captured.warnings) result.warnings.push_back({warning.kind, name_of(pid) + ": " + warning.message});
+  for (auto& warning : captured.warnings) result.warnings.push_back({warning.kind, child_name(pid) + ": " + warning.message});
   return member;
 }
 
@@ -147,21 +141,21 @@ CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
   };
   for (auto& relative : parents_first()) {
     if (relative->borrows_memory()) {
-      tell(name_of(relative->pid()) + " has borrowed its parent's memory (vfork) and is not held.");
+      tell(child_name(relative->pid()) + " has borrowed its parent's memory (vfork) and is not held.");
       continue;
     }
     try {
       if (relative->shares_memory()) {
         tree.sharers.push_back(capture_sharer(relative));
-        tell(name_of(relative->pid()) + " shares its parent's memory (clone with CLONE_VM): that and its registers go back with the program, but not what the system keeps for it.");
+        tell(child_name(relative->pid()) + " shares its parent's memory (clone with CLONE_VM): that and its registers go back with the program, but not what the system keeps for it.");
         continue;
       }
       tree.members.push_back(capture_member(relative, options, result));
     } catch (const std::exception& error) {
-      tell(name_of(relative->pid()) + " could not be captured and stays as it is: " + error.what());
+      tell(child_name(relative->pid()) + " could not be captured and stays as it is: " + error.what());
     }
   }
-  for (auto& [pid, why] : family_.strangers()) tell(name_of(pid) + " " + why + ".");
+  for (auto& [pid, why] : family_.strangers()) tell(child_name(pid) + " " + why + ".");
   tree.zombies = zombies();
   tree.streams = resources::read_streams(holders(result.id, tree), result.warnings);
   if (!result.warnings.empty()) result.exact = false;
@@ -287,11 +281,11 @@ void Tree::restore_member(const Member& member, const resources::Place& place, R
     const bool leads = member.stat.group == pid;
     if (stat->session != member.stat.session && member.stat.session == pid) remote.call(SYS_setsid);
     else if (remote.call(SYS_setpgid, 0, leads ? 0 : static_cast<uint64_t>(tracee::id_inside("/proc/" + std::to_string(member.stat.group)))) < 0)
-      result.warnings.push_back({"children", name_of(pid) + " cannot go back to its process group."});
+      result.warnings.push_back({"children", child_name(pid) + " cannot go back to its process group."});
   }
   const auto back = relative.engine->rollback(member.id, place);
   result.pages_written += back.pages_written;
-  for (auto& warning : back.warnings) result.warnings.push_back({warning.kind, name_of(pid) + ": " + warning.message});
+  for (auto& warning : back.warnings) result.warnings.push_back({warning.kind, child_name(pid) + ": " + warning.message});
 }
 
 RollbackResult Tree::rollback(SnapshotId id) {
@@ -304,7 +298,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
   for (auto& member : wanted.members)
     if (member.relative->alive()) member.relative->engine->require_feasible(member.id);
   RollbackResult children;
-  for (auto& [pid, why] : family_.strangers()) children.warnings.push_back({"children", name_of(pid) + " " + why + ". It stays as it is."});
+  for (auto& [pid, why] : family_.strangers()) children.warnings.push_back({"children", child_name(pid) + " " + why + ". It stays as it is."});
   end_surplus(wanted);
   const auto born = bring_back(wanted, children);
   // Children first: what they cause in their parents' queues of signals is put right with those.
@@ -316,7 +310,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
     try {
       restore_member(*member, {&streams, --holder}, children);
     } catch (const std::exception& error) {
-      const auto name = name_of(member->relative->pid());
+      const auto name = child_name(member->relative->pid());
       if (member->relative->alive() && born.contains(member->relative.get())) {
         give_up(*member->relative);
         children.warnings.push_back({"children", name + " has gone since and does not come back: " + error.what()});

@@ -57,8 +57,10 @@ class Tree {
   /// As of snapshot::Engine; its children, whose parent is another process now, are made anew too.
   snapshot::RebuildResult rebuild();
   std::vector<snapshot::Difference> verify(snapshot::SnapshotId id);
-  /// Sentences on what has passed out of the tree since: no rollback takes it back.
-  std::vector<std::string> passed_outside(snapshot::SnapshotId id);
+  /// What has passed out of the tree since: no rollback takes it back.
+  std::vector<snapshot::Warning> passed_outside(snapshot::SnapshotId id);
+  /// What a rollback would not bring back, as far as that can be told before it; kind "refused": there would be none.
+  std::vector<snapshot::Warning> foresee(snapshot::SnapshotId id);
   void remove(snapshot::SnapshotId id);
   snapshot::Stats stats() const;
   void note_resume();
@@ -69,6 +71,7 @@ class Tree {
  private:
   Member capture_member(const std::shared_ptr<Relative>& relative, const snapshot::CaptureOptions& options, snapshot::CaptureResult& result);
   Sharer capture_sharer(const std::shared_ptr<Relative>& relative);
+  void foresee_children(const TreeSnapshot& wanted, std::vector<snapshot::Warning>& left);
   void restore_sharers(const TreeSnapshot& wanted, snapshot::RollbackResult& result);
   std::vector<std::shared_ptr<Relative>> parents_first() const;
   std::vector<Zombie> zombies();

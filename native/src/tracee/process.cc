@@ -90,6 +90,13 @@ std::string Process::status_field(const char* name) const {
   return text.substr(begin, text.find('\n', begin) - begin);
 }
 
+bool Process::may_choose_ids() const {
+  constexpr int kSysAdmin = 21, kCheckpointRestore = 40;
+  const auto effective = status_field("CapEff");
+  const uint64_t bits = effective.empty() ? 0 : std::stoull(effective, nullptr, 16);
+  return (bits >> kSysAdmin & 1) || (bits >> kCheckpointRestore & 1);
+}
+
 void Process::take_new_body(pid_t pid) {
   tracees_.clear();
   scratch.reset();

@@ -53,6 +53,8 @@ class Process {
   /// remote calls and memory have ids of inside; ptrace, /proc and all keys here those of outside.
   pid_t id_inside(pid_t tid) const;
   bool nested() const { return nested_; }
+  /// Whether what it makes may have an id of its choice (clone3(2): CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN).
+  bool may_choose_ids() const;
   /// Made for it at launch.
   std::unique_ptr<PidNamespace> pid_namespace;
 

@@ -31,7 +31,9 @@ describe('files that a rollback leaves as they are', () => {
     writeFileSync(join(folder, 'cut'), 'by the user\n');
     writeFileSync(join(folder, 'log'), 'edited while the program stood still\n');
     writeFileSync(join(folder, 'removed'), 'another one\n');
+    const foreseen = await rig.core.checkRollback(id);
     const { warnings } = await rig.core.rollback(id);
+    expect(foreseen).to.deep.equal(warnings);
     expect(read('cut')).to.equal('by the user\n');
     expect(read('log')).to.equal('edited while the program stood still\n');
     expect(read('removed')).to.equal('another one\n');
@@ -56,6 +58,7 @@ describe('files that a rollback leaves as they are', () => {
     expect(exact).to.equal(false);
     expect(told(warnings)).to.match(/contents of .*\/shared do not come back: they are /);
     await rig.continueToBreakpoint();
+    expect(told(await rig.core.checkRollback(id))).to.match(/contents of .*\/cut do not come back/);
     const { warnings: left } = await rig.core.rollback(id);
     expect(told(left)).to.match(/contents of .*\/cut do not come back/);
     expect(read('cut')).to.equal('cut\n');

@@ -28,6 +28,9 @@ describe('what must not be rolled back', () => {
     const { id } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
     await rig.continueToBreakpoint();
     const failure = async (work: Promise<unknown>) => work.then(() => new Error('no error'), (error: Error) => error);
+    const foreseen = await rig.core.checkRollback(id);
+    expect(foreseen.map(({ kind }) => kind)).to.deep.equal(['refused']);
+    expect(foreseen[0]!.message).to.match(reason);
     const error = (await failure(rig.core.rollback(id))) as Error & { trusted?: boolean };
     expect(error.message).to.match(reason);
     expect(error.trusted).to.equal(true);

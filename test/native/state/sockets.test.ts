@@ -53,10 +53,12 @@ describe('a connection to another program', () => {
       expect(exact).to.equal(false);
       expect(warnings.map(({ message }) => message).join()).to.match(/The connection to 127\.0\.0\.1:\d+ \(descriptor \d+\) leads out of the program/);
       expect(await rig.core.passedOutside(id)).to.deep.equal([]);
+      expect(await rig.core.checkRollback(id)).to.deep.equal([]);
       await rig.continueToBreakpoint();
       const passed = await rig.core.passedOutside(id);
       expect(passed).to.have.length(1);
       expect(passed[0]).to.match(/^Since the snapshot 12 bytes went to 127\.0\.0\.1:\d+ and 12 bytes came from there/);
+      expect(await rig.core.checkRollback(id)).to.deep.equal([{ kind: 'connection', message: passed[0] }]);
       expect((await rig.core.rollback(id)).warnings.map(({ message }) => message)).to.include(passed[0]);
     } finally {
       await rig.dispose();
