@@ -248,7 +248,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
     const SavedThread* earlier = nullptr;
     if (before)
       if (auto it = before->threads.find(tid); it != before->threads.end()) earlier = &it->second;
-    snapshot->threads.emplace(tid, save_thread(process, *tracee, earlier, state.current.value_or(0)));
+    snapshot->threads.emplace(tid, save_thread(process, *tracee, earlier, state.next_id));
   }
   if (options.file_limit) state.hooks.files->limit = options.file_limit;
   snapshot->state = resources::read_process_state(process, before ? &before->state : nullptr, {.rewind_files = options.rewind_files, .files = state.hooks.files.get(), .maps = &snapshot->maps, .streams_elsewhere = options.children_are_held}, snapshot->warnings);
@@ -279,7 +279,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   for (auto& [tid, thread] : snapshot->threads) result.threads.push_back(tid);
   result.exact = snapshot->exact;
   result.warnings = snapshot->warnings;
-  for (auto& [tid, thread] : snapshot->threads) process.at(tid).note_saved(snapshot->id);
+  for (auto& [tid, thread] : snapshot->threads) process.at(tid).note_saved(thread.kernel_state);
   state.current = snapshot->id;
   state.moved = false;
   if (first) state.unsettled = snapshot->id;

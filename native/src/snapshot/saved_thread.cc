@@ -48,12 +48,31 @@ std::string thread_name(const Process& process, pid_t tid) {
   return name;
 }
 
+void restore_own_state(Process& process, Tracee& tracee, const SavedThread& saved) {
+  tracee.note_saved(0);
+  RemoteSyscalls remote(process, tracee);
+  // Off any alternate stack first: sigaltstack refuses while the stack pointer lies on it.
+  auto aside = saved.registers;
+  aside.rsp = remote.buffer();
+  tracee.set_registers(aside);
+  remote.put(&saved.alternate_stack, sizeof saved.alternate_stack, 64);
+  RemoteCall calls[] = {{SYS_sigaltstack, {remote.buffer() + 64, remote.buffer() + 128}},
+                        {SYS_set_robust_list, {saved.robust_list, saved.robust_list_size}},
+                        {SYS_set_tid_address, {saved.clear_child_tid}},
+                        {SYS_prctl, {PR_SET_TIMERSLACK, saved.timer_slack}},
+                        {SYS_prctl, {PR_SET_PDEATHSIG, static_cast<uint64_t>(saved.parent_death_signal)}},
+                        {SYS_prctl, {PR_SET_TSC, static_cast<uint64_t>(saved.time_stamps)}}};
+  remote.batch(calls);
+  restore_rseq(remote, tracee, saved.rseq.value_or(tracee::RseqConfiguration{}));
+}
+
 }  // namespace
 
-SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* before, uint32_t parent) {
+SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* before, uint32_t id) {
   SavedThread saved;
   saved.id_inside = before ? before->id_inside : process.id_inside(tracee.tid());
   saved.registers = tracee.resumable_registers();
+  saved.call_at = tracee.call_at();
   saved.xstate = tracee.xstate();
   saved.signal_mask = tracee.signal_mask();
   size_t size = 0;
@@ -66,7 +85,9 @@ SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* bef
   saved.name = thread_name(process, tracee.tid());
   sched_getaffinity(tracee.tid(), sizeof saved.affinity, &saved.affinity);
   saved.scheduling = resources::read_scheduling(tracee.tid());
-  if (before && tracee.waits_since() == parent) {
+  saved.kernel_state = id;
+  if (before && before->kernel_state && tracee.waits_since() == before->kernel_state) {
+    saved.kernel_state = before->kernel_state;
     saved.clear_child_tid = before->clear_child_tid;
     saved.alternate_stack = before->alternate_stack;
     saved.timer_slack = before->timer_slack;
@@ -96,23 +117,13 @@ util::Range page_range(const tracee::RseqConfiguration& rseq) {
 }
 
 util::Warnings restore_kernel_state(Process& process, Tracee& tracee, const SavedThread& saved) {
-  tracee.note_saved(0);
-  RemoteSyscalls remote(process, tracee);
-  // Off any alternate stack first: sigaltstack refuses while the stack pointer lies on it.
-  auto aside = saved.registers;
-  aside.rsp = remote.buffer();
-  tracee.set_registers(aside);
-  remote.put(&saved.alternate_stack, sizeof saved.alternate_stack, 64);
-  RemoteCall calls[] = {{SYS_sigaltstack, {remote.buffer() + 64, remote.buffer() + 128}},
-                        {SYS_set_robust_list, {saved.robust_list, saved.robust_list_size}},
-                        {SYS_set_tid_address, {saved.clear_child_tid}},
-                        {SYS_prctl, {PR_SET_TIMERSLACK, saved.timer_slack}},
-                        {SYS_prctl, {PR_SET_PDEATHSIG, static_cast<uint64_t>(saved.parent_death_signal)}},
-                        {SYS_prctl, {PR_SET_TSC, static_cast<uint64_t>(saved.time_stamps)}}};
-  remote.batch(calls);
-  restore_rseq(remote, tracee, saved.rseq.value_or(tracee::RseqConfiguration{}));
+  // By its own calls alone a thread changes these.
+  if (!saved.kernel_state || tracee.waits_since() != saved.kernel_state) restore_own_state(process, tracee, saved);
   // /proc/PID/comm can be written by the process's own threads only.
-  if (thread_name(process, tracee.tid()) != saved.name) remote.call(SYS_prctl, PR_SET_NAME, remote.put(saved.name.c_str(), saved.name.size() + 1));
+  if (thread_name(process, tracee.tid()) != saved.name) {
+    RemoteSyscalls remote(process, tracee);
+    remote.call(SYS_prctl, PR_SET_NAME, remote.put(saved.name.c_str(), saved.name.size() + 1));
+  }
   cpu_set_t affinity;
   if (sched_getaffinity(tracee.tid(), sizeof affinity, &affinity) == 0 && !CPU_EQUAL(&affinity, &saved.affinity))
     sched_setaffinity(tracee.tid(), sizeof saved.affinity, &saved.affinity);
@@ -124,6 +135,7 @@ void restore_registers(Tracee& tracee, const SavedThread& saved) {
   tracee.set_xstate(saved.xstate);
   tracee.set_signal_mask(saved.signal_mask);
   tracee.set_blocked_call(std::nullopt);
+  tracee.note_restored(saved.kernel_state, saved.call_at);
   tracee.forget_stop();
   tracee.set_state(ThreadState::kStopped);
 }

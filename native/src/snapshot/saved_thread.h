@@ -29,15 +29,17 @@ struct SavedThread {
   cpu_set_t affinity{};
   resources::Scheduling scheduling;
   uint64_t timer_slack = 0;  // ns
+  uint32_t kernel_state = 0;  // the snapshot that this was first read for: the thread has only waited between
+  uint64_t call_at = 0;       // see tracee::Tracee::call_at
   int parent_death_signal = 0, time_stamps = 0;  // prctl(2): PR_GET_PDEATHSIG, PR_GET_TSC
 };
 
 /// The pages that hold a thread's rseq area.
 util::Range page_range(const tracee::RseqConfiguration& rseq);
 
-/// `before`: the same thread in snapshot `parent`; where it has not run since, remote calls are spared.
-SavedThread save_thread(tracee::Process& process, tracee::Tracee& tracee, const SavedThread* before, uint32_t parent);
-/// What only the kernel keeps of a thread, by remote calls of its own. What could not be put back.
+/// For snapshot `id`. `before`: the same thread in the parent; where it has not run since, remote calls are spared.
+SavedThread save_thread(tracee::Process& process, tracee::Tracee& tracee, const SavedThread* before, uint32_t id);
+/// What only the kernel keeps of a thread, by remote calls of its own where it has run since. What could not be put back.
 util::Warnings restore_kernel_state(tracee::Process& process, tracee::Tracee& tracee, const SavedThread& saved);
 /// Registers and mask; the last step. The thread stands in a signal-delivery or interrupt stop.
 void restore_registers(tracee::Tracee& tracee, const SavedThread& saved);

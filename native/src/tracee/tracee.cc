@@ -162,6 +162,13 @@ arch::GeneralRegisters Tracee::resumable_registers() {
   return r;
 }
 
+uint64_t Tracee::call_at() {
+  const auto& r = registers();
+  if (!arch::in_interrupted_syscall(r)) return call_at_ == r.rip ? call_at_ : 0;
+  const uint64_t rip = resumable_registers().rip;
+  return rip == r.rip ? 0 : rip;
+}
+
 std::vector<std::byte> Tracee::xstate() {
   std::vector<std::byte> blob(kMaxXstate);
   iovec io{blob.data(), blob.size()};

@@ -75,6 +75,13 @@ class Tracee {
   uint32_t waits_since() const { return waits_since_; }
   /// As it stands now it is in snapshot `id`; 0: in none.
   void note_saved(uint32_t id) { waits_since_ = id; }
+  /// Likewise after a rollback: with `resumable_registers` that are to issue the call at `call_at`, or any (0).
+  void note_restored(uint32_t id, uint64_t call_at) {
+    waits_since_ = id;
+    call_at_ = call_at;
+  }
+  /// The instruction of the call that `resumable_registers` issue again; 0: none.
+  uint64_t call_at();
 
   /// Writes registers back and runs the thread. False when it is gone (ESRCH).
   bool resume(int request, int signal);
