@@ -284,9 +284,15 @@ void change(void) {
   check("the newborn", ask(&newborn, 1), 301);
 }
 
+/** Its number may have gone to a stranger meanwhile: what counts is that it is no child. */
+static void check_gone(const char* what, pid_t pid) {
+  siginfo_t info;
+  check(what, waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT), -1);
+}
+
 void check_changed(void) {
   if (exec) {
-    check("the other program is gone", kill(spawned.pid, 0), -1);
+    check_gone("the other program is gone", spawned.pid);
     return check("the newborn", ask(&newborn, 0), 1301);
   }
   check("the listener", ask(&listener, 0), 150);
@@ -296,8 +302,8 @@ void check_changed(void) {
   if (spawn) check("the spawned child", ask(&spawned, 0), 911);
   if (lasting) return;
   check("the newborn", ask(&newborn, 0), 301);
-  check("the leaver is gone", kill(leaver.pid, 0), -1);
-  check("the zombie is gone", kill(zombie, 0), -1);
+  check_gone("the leaver is gone", leaver.pid);
+  check_gone("the zombie is gone", zombie);
 }
 
 void change_otherwise(void) {
