@@ -199,8 +199,16 @@ export interface Requests {
   };
 }
 
+/** Something that became of snapshots without being asked for; the debug console has the same line. */
+export interface SnapshotNotice {
+  /** `evicted`: for want of memory; `skipped`: an automatic one was not taken. */
+  kind: 'evicted' | 'skipped';
+  message: string;
+}
+
 export interface Events {
   'rollpoint/snapshotsChanged': SnapshotList;
+  'rollpoint/snapshotNotice': SnapshotNotice;
 }
 
 export type RequestName = keyof Requests;

@@ -96,7 +96,10 @@ export class Run {
       whereabouts: this.stops,
       sink: {
         changed: (list) => client.send(event('rollpoint/snapshotsChanged', list)),
-        tell: (message) => client.output('console', `${message}\n`),
+        tell: (message, what) => {
+          client.output('console', `${message}\n`);
+          if (what) client.send(event('rollpoint/snapshotNotice', { kind: what, message }));
+        },
       },
       clock: Date.now,
       policy: plan.snapshots,

@@ -6,6 +6,7 @@ import { registerAdapterFactory } from './adapterFactory';
 import { registerCommands } from './commands';
 import { registerConfiguration } from './configuration';
 import { SessionTracker } from './sessionTracker';
+import { registerStatusBar } from './statusBar';
 import { emptyList, type TimelineRow } from './timeline/rows';
 import { TimelineView } from './timeline/timelineView';
 import type { SnapshotList } from '../adapter/protocol';
@@ -30,6 +31,7 @@ export function activate(context: vscode.ExtensionContext): RollpointApi {
     registerConfiguration(),
     registerAdapterFactory(context.extensionPath),
     registerCommands(tracker),
+    registerStatusBar(tracker),
   );
   return {
     get timeline() {

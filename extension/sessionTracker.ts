@@ -2,10 +2,10 @@
 // Must not know the view or the commands; they listen.
 
 import * as vscode from 'vscode';
-import type { SnapshotList } from '../adapter/protocol';
+import type { SnapshotList, SnapshotNotice } from '../adapter/protocol';
 import { contextKeys, debugType } from './contributions';
 import { type DapMessage, movedAfter, movedAfterList, stoppedAfter } from './runState';
-import { changedList, listSnapshots } from './snapshotClient';
+import { changedList, listSnapshots, noticeOf } from './snapshotClient';
 import { emptyList } from './timeline/rows';
 
 export interface TrackedSession {
@@ -14,6 +14,8 @@ export interface TrackedSession {
   /** The program may differ from the current snapshot. */
   readonly moved: boolean;
   readonly list: SnapshotList;
+  /** What became of snapshots by itself, oldest first. */
+  readonly notices: readonly SnapshotNotice[];
 }
 
 type State = { -readonly [Key in keyof TrackedSession]: TrackedSession[Key] } & { listed: boolean };
@@ -38,12 +40,16 @@ export class SessionTracker implements vscode.Disposable {
       vscode.debug.onDidTerminateDebugSession((session) => this.ended(session)),
       vscode.debug.onDidChangeActiveDebugSession(() => this.update()),
       vscode.debug.onDidReceiveDebugSessionCustomEvent((event) => {
-        const list = changedList(event);
         const state = this.sessions.get(event.session.id);
-        if (!list || !state) return;
-        state.moved = movedAfterList(state.moved, state.list, list);
-        state.list = list;
-        state.listed = true;
+        const list = changedList(event);
+        const notice = noticeOf(event);
+        if (!state || (!list && !notice)) return;
+        if (notice) state.notices = [...state.notices, notice];
+        if (list) {
+          state.moved = movedAfterList(state.moved, state.list, list);
+          state.list = list;
+          state.listed = true;
+        }
         this.update();
       }),
     );
@@ -60,7 +66,7 @@ export class SessionTracker implements vscode.Disposable {
   }
 
   private track(session: vscode.DebugSession): vscode.DebugAdapterTracker {
-    const state: State = { session, stopped: false, moved: false, list: emptyList, listed: false };
+    const state: State = { session, stopped: false, moved: false, list: emptyList, notices: [], listed: false };
     this.sessions.set(session.id, state);
     const see = (message: DapMessage): void => {
       const stopped = stoppedAfter(state.stopped, message);

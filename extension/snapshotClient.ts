@@ -2,7 +2,15 @@
 // Must know no more of the adapter than adapter/protocol.ts.
 
 import type { DebugSession, DebugSessionCustomEvent } from 'vscode';
-import type { Events, RequestName, Requests, SnapshotId, SnapshotInfo, SnapshotList } from '../adapter/protocol';
+import type {
+  Events,
+  RequestName,
+  Requests,
+  SnapshotId,
+  SnapshotInfo,
+  SnapshotList,
+  SnapshotNotice,
+} from '../adapter/protocol';
 
 /** The part of a debug session that requests need. */
 export type RequestTarget = Pick<DebugSession, 'customRequest'>;
@@ -40,6 +48,16 @@ export async function deleteSnapshot(target: RequestTarget, id: SnapshotId): Pro
 
 /** The list that a `rollpoint/snapshotsChanged` event carries; undefined for any other event. */
 export function changedList(event: Pick<DebugSessionCustomEvent, 'event' | 'body'>): SnapshotList | undefined {
-  const name: keyof Events = 'rollpoint/snapshotsChanged';
-  return event.event === name ? (event.body as SnapshotList) : undefined;
+  return bodyOf(event, 'rollpoint/snapshotsChanged');
+}
+
+export function noticeOf(event: Pick<DebugSessionCustomEvent, 'event' | 'body'>): SnapshotNotice | undefined {
+  return bodyOf(event, 'rollpoint/snapshotNotice');
+}
+
+function bodyOf<E extends keyof Events>(
+  event: Pick<DebugSessionCustomEvent, 'event' | 'body'>,
+  name: E,
+): Events[E] | undefined {
+  return event.event === name ? (event.body as Events[E]) : undefined;
 }

@@ -1,6 +1,6 @@
 // What the snapshot manager needs from the rest of the adapter, each as narrow as it goes.
 // Types only; main.ts and the session supply them, tests supply their own.
-import type { AutoSnapshot, FilePolicy, SnapshotId, SnapshotList, SnapshotLocation, SnapshotWarning } from '../protocol';
+import type { AutoSnapshot, FilePolicy, SnapshotId, SnapshotList, SnapshotLocation, SnapshotNotice, SnapshotWarning } from '../protocol';
 
 /** The part of the native supervisor that keeps snapshots. */
 export interface SnapshotCore {
@@ -34,8 +34,8 @@ export interface Whereabouts {
 export interface SnapshotSink {
   /** At most once for each change, however many snapshots it touched. */
   changed(list: SnapshotList): void;
-  /** A line for the user, without line end. */
-  tell(message: string): void;
+  /** A line for the user, without line end; `what`: what has become of a snapshot that was taken, or was to be. */
+  tell(message: string, what?: SnapshotNotice['kind']): void;
 }
 
 export interface SnapshotPolicy {

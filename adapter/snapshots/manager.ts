@@ -183,13 +183,13 @@ export class SnapshotManager {
         this.saidFull = false;
       } else if (!this.saidFull) {
         this.saidFull = true;
-        this.parts.sink.tell(`No more automatic snapshots for now. ${await this.fullMessage()}`);
+        this.parts.sink.tell(`No more automatic snapshots for now. ${await this.fullMessage()}`, 'skipped');
       }
       this.lastFailure = undefined;
     } catch (error) {
       const message = messageOf(error);
       if (message !== this.lastFailure) {
-        this.parts.sink.tell(`No snapshot was taken at this stop: ${message}`);
+        this.parts.sink.tell(`No snapshot was taken at this stop: ${message}`, 'skipped');
       }
       this.lastFailure = message;
     }
@@ -273,7 +273,7 @@ export class SnapshotManager {
     let used = await this.used();
     while (used >= this.retention.limit) {
       // The current one last: once the process has moved on and the next one is taken, it is one of many.
-      const id = this.retention.oldest([current]) ?? (this.tree.hasMoved ? this.retention.oldest([]) : undefined);
+      const id = this.nextToGo([current]) ?? (this.tree.hasMoved ? this.nextToGo([]) : undefined);
       if (id === undefined) {
         return false;
       }
@@ -285,12 +285,16 @@ export class SnapshotManager {
 
   private async evictDownToLimit(needed: readonly SnapshotId[]): Promise<void> {
     while ((await this.used()) > this.retention.limit) {
-      const id = this.retention.oldest([...needed, this.tree.current]);
+      const id = this.nextToGo([...needed, this.tree.current]);
       if (id === undefined) {
         return;
       }
       await this.evict(id);
     }
+  }
+
+  private nextToGo(needed: readonly (SnapshotId | null)[]): SnapshotId | undefined {
+    return this.retention.next(this.tree.all(), needed);
   }
 
   private async evict(id: SnapshotId): Promise<void> {
@@ -300,12 +304,13 @@ export class SnapshotManager {
     this.parts.sink.tell(
       `${words} was evicted: the snapshots reached "snapshots.memoryLimit" (${formatSize(this.retention.limit)}). ` +
         'Pin a snapshot to keep it.',
+      'evicted',
     );
   }
 
   private file(snapshot: SnapshotInfo): void {
     if (isAutomatic(snapshot) && !snapshot.pinned) {
-      this.retention.release(snapshot.id, snapshot.bytes);
+      this.retention.release(snapshot.id);
     } else {
       this.retention.keep(snapshot.id);
     }

@@ -37,6 +37,10 @@ export class SnapshotTree {
     return this.byId.get(id);
   }
 
+  all(): readonly SnapshotInfo[] {
+    return [...this.byId.values()];
+  }
+
   add(snapshot: SnapshotInfo): void {
     this.byId.set(snapshot.id, snapshot);
     this.arriveAt(snapshot.id);

@@ -64,7 +64,7 @@ describe('snapshots of a session', () => {
     expect(told).to.deep.equal([[1], [1, 2], [1, 2], [1, 2, 3], [1, 3]]);
   });
 
-  it('stay within the memory limit: the oldest automatic ones go, are named, and explain themselves', async () => {
+  it('stay within the memory limit: automatic ones go, are named, and explain themselves', async () => {
     const session = await sessions.launch('heap512', ['64', '25', '1', '12'], { snapshots: { memoryLimit: '70MiB' } });
     const { client } = session;
     await session.runTo('@step');

@@ -59,6 +59,12 @@ describe('a session by mouse and keyboard', function () {
     await workbench.screenshot('three-stops');
   });
 
+  it('counts them in the status bar', async () => {
+    const item = workbench.page.locator('.statusbar-item', { hasText: /3 · [\d.]+ [KM]iB · [\d.]+ [µm]s/ });
+    await item.waitFor();
+    expect(await item.locator('a').getAttribute('aria-label')).to.match(/^3 snapshots, .*, last pause /);
+  });
+
   it('takes one by the camera in the debug toolbar, and one by that in the view', async () => {
     await workbench.press('F10');
     await workbench.toolbarButton('Take snapshot').click();

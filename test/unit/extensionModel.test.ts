@@ -11,6 +11,7 @@ import {
   type Shown,
   totalBytes,
 } from '../../extension/snapshotText';
+import { statusOf } from '../../extension/statusText';
 import { commonRows, rowDetails, type TimelineRow, timelineRows } from '../../extension/timeline/rows';
 
 function snapshot(id: number, parent: number | null, more: Partial<SnapshotInfo> = {}): SnapshotInfo {
@@ -155,6 +156,27 @@ describe('the text of a snapshot', () => {
       '25 ms',
       '2.5 s',
     ]);
+  });
+});
+
+describe('the status bar', () => {
+  it('says how many, how much and how long', () => {
+    const status = statusOf({ list: list([null, 1], 2), notices: [] });
+    expect(status.text).to.equal('2 · 16 KiB · 740 µs');
+    expect(status.spoken).to.equal('2 snapshots, 16 KiB, last pause 740 µs');
+    expect(status.facts).to.deep.equal([
+      ['Snapshots', '2'],
+      ['Memory', '16 KiB'],
+      ['Pause for snapshot 2', '740 µs'],
+    ]);
+  });
+
+  it('counts what went, and says the last of it', () => {
+    const notices = [1, 2, 3, 4, 5, 6].map((id) => ({ kind: 'evicted' as const, message: `Snapshot ${id} was evicted.` }));
+    const status = statusOf({ list: list([null], 1), notices: [...notices, { kind: 'skipped', message: 'No room.' }] });
+    expect(status.text).to.equal('1 · 8.0 KiB · 740 µs · 6 evicted · 1 skipped');
+    expect(status.notices.slice(0, 2)).to.deep.equal(['No room.', 'Snapshot 6 was evicted.']);
+    expect(status.notices).to.have.length(5);
   });
 });
 

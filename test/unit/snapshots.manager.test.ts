@@ -48,6 +48,7 @@ class AccountsCore {
 function setUp(policy: Partial<SnapshotPolicy> = {}) {
   const core = new AccountsCore();
   const told: string[] = [];
+  const notices: string[] = [];
   const lists: SnapshotList[] = [];
   const restored: SnapshotId[] = [];
   let duringRestore: () => Promise<void> = async () => undefined;
@@ -60,7 +61,13 @@ function setUp(policy: Partial<SnapshotPolicy> = {}) {
       },
     },
     whereabouts: { here: async () => ({ threadId: 2, tid: 4711, location: { name: 'tick', line: 3 } }) },
-    sink: { changed: (list) => lists.push(list), tell: (message) => told.push(message) },
+    sink: {
+      changed: (list) => lists.push(list),
+      tell: (message, what) => {
+        told.push(message);
+        if (what) notices.push(what);
+      },
+    },
     clock: () => 1000,
     policy: { auto: 'breakpoints', memoryLimit: 100, files: 'rewind', ...policy },
   });
@@ -72,6 +79,7 @@ function setUp(policy: Partial<SnapshotPolicy> = {}) {
   return {
     core,
     told,
+    notices,
     lists,
     restored,
     manager,
@@ -266,24 +274,26 @@ describe('snapshot manager', () => {
   });
 
   describe('at the memory limit', () => {
-    it('evicts the oldest automatic ones, tells each, and explains later what became of them', async () => {
-      const { stopAt, manager, ids, told, lists, core } = setUp();
+    it('thins out the automatic ones, tells each, and explains later what became of them', async () => {
+      const { stopAt, manager, ids, told, notices, lists, core } = setUp();
       core.nextSize = 30;
       await stopAt('breakpoint');
       await manager.take('mine');
       await stopAt('breakpoint');
       await stopAt('breakpoint');
-      expect(ids()).to.deep.equal([2, 3, 4]);
-      expect(manager.list().snapshots.map(({ parent }) => parent)).to.deep.equal([null, 2, 3]);
-      await manager.update(3, { pinned: true });
+      expect(ids()).to.deep.equal([1, 2, 4]);
+      expect(manager.list().snapshots.map(({ parent }) => parent)).to.deep.equal([null, 1, 2]);
+      await manager.update(4, { pinned: true });
+      // All that is left lies on the way to the pinned one.
       await stopAt('breakpoint');
-      expect(ids()).to.deep.equal([2, 3, 5]);
+      expect(ids()).to.deep.equal([2, 4, 5]);
       expect(told).to.deep.equal([
+        'Snapshot 3 (tick) was evicted: the snapshots reached "snapshots.memoryLimit" (100 B). Pin a snapshot to keep it.',
         'Snapshot 1 (tick) was evicted: the snapshots reached "snapshots.memoryLimit" (100 B). Pin a snapshot to keep it.',
-        'Snapshot 4 (tick) was evicted: the snapshots reached "snapshots.memoryLimit" (100 B). Pin a snapshot to keep it.',
       ]);
-      expect(await messageOf(manager.restore(4))).to.equal(
-        'Snapshot 4 was evicted; raise "snapshots.memoryLimit" or pin it to keep it.',
+      expect(notices).to.deep.equal(['evicted', 'evicted']);
+      expect(await messageOf(manager.restore(3))).to.equal(
+        'Snapshot 3 was evicted; raise "snapshots.memoryLimit" or pin it to keep it.',
       );
       expect(lists.map((list) => list.snapshots.length)).to.deep.equal([1, 2, 3, 3, 3, 3]);
     });

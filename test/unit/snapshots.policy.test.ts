@@ -87,24 +87,73 @@ describe('trigger', () => {
 });
 
 describe('retention', () => {
-  it('gives up the oldest evictable one, never one that is needed', () => {
+  const line = (...ids: number[]) => ids.map((id, index) => ({ id, parent: ids[index - 1] ?? null, pinned: false }));
+  const released = (...ids: number[]): Retention => {
     const retention = new Retention(100);
-    retention.release(1, 0);
-    retention.release(2, 60);
-    retention.release(3, 50);
-    expect(retention.oldest([])).to.equal(1);
-    expect(retention.oldest([1, null])).to.equal(2);
-    expect(retention.oldest([1, 2, 3])).to.equal(undefined);
-    retention.keep(1);
-    expect(retention.oldest([])).to.equal(2);
-    expect(retention.evictableBytes).to.equal(110);
+    for (const id of ids) retention.release(id);
+    return retention;
+  };
+
+  it('never gives up one that is needed or that stays', () => {
+    const retention = released(1, 2, 3);
+    expect(retention.next(line(1, 2, 3), [3])).to.equal(2);
+    expect(retention.next(line(1, 2, 3), [2, 3, null])).to.equal(1);
+    expect(retention.next(line(1, 2, 3), [1, 2, 3])).to.equal(undefined);
+    retention.keep(2);
+    expect(retention.next(line(1, 2, 3), [3])).to.equal(1);
   });
 
-  it('counts one that was pinned until now as new', () => {
+  it('thins out: dense near the present, spread over the past, the beginning last', () => {
     const retention = new Retention(100);
-    retention.release(2, 1);
-    retention.release(1, 1);
-    expect(retention.oldest([])).to.equal(2);
+    let kept: number[] = [];
+    for (let id = 1; id <= 1000; id++) {
+      kept.push(id);
+      retention.release(id);
+      if (kept.length > 20) {
+        const gone = retention.next(line(...kept), [id]);
+        kept = kept.filter((other) => other !== gone);
+      }
+    }
+    expect(kept).to.have.length(20);
+    expect(kept[0]).to.equal(1);
+    expect(kept.at(-1)).to.equal(1000);
+    // No stretch of the past is lost: each gap is in proportion to its age.
+    kept.slice(1).forEach((id, index) => {
+      const gap = id - (kept[index] as number);
+      expect(gap, `before ${id} of ${kept.join(' ')}`).to.be.at.most(Math.max(3, (1000 - (kept[index] as number)) * 0.75));
+    });
+    expect(kept.filter((id) => id > 500).length).to.be.greaterThan(5);
+    expect(kept.filter((id) => id <= 500).length).to.be.greaterThan(1);
+  });
+
+  it('keeps the way to a pinned one as long as there are others', () => {
+    // 1 ─ 2 ─ 3 (pinned), and from 1 a branch 4 ─ 5 ─ 6
+    const tree = [
+      { id: 1, parent: null, pinned: false },
+      { id: 2, parent: 1, pinned: false },
+      { id: 3, parent: 2, pinned: true },
+      { id: 4, parent: 1, pinned: false },
+      { id: 5, parent: 4, pinned: false },
+      { id: 6, parent: 5, pinned: false },
+    ];
+    const retention = released(1, 2, 4, 5, 6);
+    const order: number[] = [];
+    let left = tree;
+    for (;;) {
+      const id = retention.next(left, [6]);
+      if (id === undefined) break;
+      order.push(id);
+      const { parent } = left.find((snapshot) => snapshot.id === id)!;
+      left = left.filter((snapshot) => snapshot.id !== id).map((snapshot) => (snapshot.parent === id ? { ...snapshot, parent } : snapshot));
+      retention.keep(id);
+    }
+    expect(order.slice(0, 2)).to.have.members([4, 5]);
+    expect(order.slice(2)).to.deep.equal([2, 1]);
+  });
+
+  it('decides among thousands', () => {
+    const ids = Array.from({ length: 5000 }, (_, index) => index + 1);
+    expect(released(...ids).next(line(...ids), [5000])).to.be.a('number');
   });
 });
 
