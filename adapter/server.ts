@@ -6,6 +6,7 @@ import { messageOf } from './errors';
 import { Core } from './core/core';
 import { CoreTarget } from './core/coreTarget';
 import { describeMachine, loadAddon } from './core/load';
+import { PeekTarget } from './core/peekTarget';
 import { StartupExit } from './core/start';
 import { SnapshotBook } from './core/snapshotBook';
 import { parseAddress, type Address } from './rsp/address';
@@ -70,8 +71,9 @@ function listenFailure(address: Exclude<Address, { kind: 'stdio' }>, error: unkn
 async function serve(command: ServerCommand): Promise<number> {
   const address = parseAddress(command.comm);
   const core = new Core(loadAddon());
-  const target = new CoreTarget(core);
-  target.snapshots = new SnapshotBook(core, target);
+  const target: PeekTarget = new PeekTarget(new CoreTarget(core), core, (id) => book.goTo(id));
+  const book = new SnapshotBook(core, target);
+  target.snapshots = book;
   const settings = settingsOf(command, address);
   const log = createLog(command, settings);
   core.on('log', (message) => log.trace(message));

@@ -2,7 +2,7 @@
 // Must not know how gdb evaluates.
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { GdbError } from './gdb/backend';
-import { quote } from './gdb/mi';
+import { inFrame, quote } from './gdb/mi';
 import type { Frame } from './gdb/stack';
 import type { Handlers } from './sessionParts';
 import type { Run } from './sessionRun';
@@ -28,14 +28,19 @@ export function evaluateRequests(current: () => Run): Handlers {
       }
       try {
         const { name: _, evaluateName: __, value, ...row } = await run.variables.evaluate(text, frameOf(run, frameId));
+        if (value === '' && run.snapshots.peeking !== null) {
+          // gdb makes an object of a call that it may not make, without a value and without a word.
+          await run.gdb.command(`-data-evaluate-expression${inFrame(frameOf(run, frameId))} ${quote(text)}`);
+        }
         return { result: value, ...row };
       } catch (error) {
-        throw error instanceof GdbError ? new UserError(error.message.replace(/^-var-create: /, ''), false) : error;
+        throw error instanceof GdbError ? new UserError(run.peek.explain(error.message.replace(/^-var-create: /, '')), false) : error;
       }
     },
     setExpression: async ({ expression, value, frameId }: DebugProtocol.SetExpressionArguments) => {
       const run = current();
       run.execution.requireStopped();
+      await run.peek.goOn(true);
       const row = await run.variables.assignExpression(expression, value, frameOf(run, frameId));
       run.snapshots.onEdit();
       const { name: _, evaluateName: __, ...rest } = row;

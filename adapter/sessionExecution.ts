@@ -18,7 +18,9 @@ export function executionRequests(current: () => Run): Handlers {
       }
     },
     continue: async () => {
-      await explained(current().execution.resume('-exec-continue'));
+      const run = current();
+      await run.peek.goOn();
+      await explained(run.execution.resume('-exec-continue'));
       return { allThreadsContinued: true };
     },
     next: (args: DebugProtocol.NextArguments) => step(current(), 'next', args),
@@ -26,6 +28,7 @@ export function executionRequests(current: () => Run): Handlers {
     stepOut: async ({ threadId }: DebugProtocol.StepOutArguments) => {
       const run = current();
       run.execution.requireStopped();
+      await run.peek.goOn();
       try {
         // The frame that is to end, not the caller: gdb finishes the selected frame.
         await run.execution.resume(`-exec-finish --thread ${threadId} --frame 0`, await stepOf(run, 'finish', threadId));
@@ -45,6 +48,7 @@ export function executionRequests(current: () => Run): Handlers {
 
 async function step(run: Run, command: 'next' | 'step', args: DebugProtocol.NextArguments): Promise<void> {
   run.execution.requireStopped();
+  await run.peek.goOn();
   const { threadId, granularity } = args;
   if (granularity === 'instruction') {
     await explained(run.execution.resume(`-exec-${command}-instruction --thread ${threadId}`));

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Core } from './core/core';
 import { CoreTarget } from './core/coreTarget';
-import type { Addon } from './core/native';
+import { PeekTarget } from './core/peekTarget';
+import type { Addon, RollbackResult } from './core/native';
+import { BrokenProgramError, messageOf, UserError } from './errors';
 import type { ChildPolicy } from './protocol';
 import { defaultSettings } from './rsp/client';
 import { RspServer } from './rsp/server';
@@ -20,7 +22,7 @@ export class SessionHost implements DebuggeeHost {
   readonly snapshots: SnapshotCore;
   ending: DebuggeeEnd | undefined;
   private readonly core: Core;
-  private readonly target: CoreTarget;
+  private readonly target: PeekTarget;
   private server: RspServer | undefined;
   private folder: string | undefined;
 
@@ -33,12 +35,12 @@ export class SessionHost implements DebuggeeHost {
         listener.warning(message);
       }
     });
-    this.target = new CoreTarget(this.core, stdio);
+    this.target = new PeekTarget(new CoreTarget(this.core, stdio), this.core, () => listener.acting());
     this.snapshots = this.core;
     this.core.on('edited', () => listener.edited());
     this.core.on('snapshotsLost', (ids, message) => listener.snapshotsLost(ids, message));
     this.core.on('log', (message) => listener.trace(message));
-    this.target.onStop((stop) => {
+    this.target.live.onStop((stop) => {
       this.ending = endingOf(stop);
       if (stop.state === 'exited') {
         listener.ended({ exitCode: stop.code });
@@ -82,12 +84,43 @@ export class SessionHost implements DebuggeeHost {
 
   async armRestore(id: number): Promise<void> {
     const told = new Set<string>();
-    const { result } = await this.target.armRestore(id, async () => {
-      for (const sentence of await this.core.passedOutside(id)) {
-        told.add(sentence);
-        this.listener.warning(sentence);
-      }
-    });
+    const { result } = await this.target.armRestore(id, () => this.tellPassedOutside(id, told));
+    this.tellOf(result, id, told);
+  }
+
+  armView(id: number | null): Promise<void> {
+    return this.target.armView(id);
+  }
+
+  async show(id: number | null): Promise<void> {
+    await (id === null ? this.target.look() : this.target.show(id));
+  }
+
+  async enterView(): Promise<void> {
+    const { viewing } = this.target;
+    if (viewing === null) return;
+    const told = new Set<string>();
+    await this.tellPassedOutside(viewing, told);
+    try {
+      this.tellOf(await this.core.rollback(viewing), viewing, told);
+    } catch (error) {
+      throw this.core.broken ? new BrokenProgramError(messageOf(error)) : new UserError(`Snapshot ${viewing} could not be restored: ${messageOf(error)}`);
+    }
+    this.target.look();
+  }
+
+  readMemory(id: number | null, address: bigint, length: number): Promise<Uint8Array> {
+    return id === null ? this.core.readMemory(address, length) : this.core.peekMemory(id, address, length);
+  }
+
+  private async tellPassedOutside(id: number, told: Set<string>): Promise<void> {
+    for (const sentence of await this.core.passedOutside(id)) {
+      told.add(sentence);
+      this.listener.warning(sentence);
+    }
+  }
+
+  private tellOf(result: RollbackResult, id: number, told: ReadonlySet<string>): void {
     this.listener.trace(`rolled back to ${id}: ${result.pagesWritten} pages in ${result.micros} µs`);
     for (const { message } of result.warnings) {
       if (!told.has(message)) {
@@ -102,7 +135,8 @@ export class SessionHost implements DebuggeeHost {
   }
 
   disarmRestore(): void {
-    this.target.disarmRestore('gdb did not resume');
+    this.target.live.disarmRestore('gdb did not resume');
+    this.target.disarmView('gdb did not resume');
   }
 
   letEnd(): Promise<void> {

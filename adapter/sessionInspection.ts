@@ -40,6 +40,7 @@ export function inspectionRequests(current: () => Run, sources: MissingSources):
     setVariable: async ({ variablesReference, name, value }: DebugProtocol.SetVariableArguments) => {
       const run = current();
       run.execution.requireStopped();
+      await run.peek.goOn(true);
       const row = await run.variables.assign(variablesReference, name, value);
       run.snapshots.onEdit();
       const { name: _, evaluateName: __, presentationHint: ___, ...rest } = row;

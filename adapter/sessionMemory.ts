@@ -27,6 +27,7 @@ export function memoryRequests(current: () => Run): Handlers {
       if (writable === 0 && bytes.length > 0) {
         throw new UserError(`There is no memory at ${hex(address)}.`, false);
       }
+      await run.peek.goOn(true);
       await writeMemory(run.gdb, address, bytes.subarray(0, writable));
       run.variables.moved();
       run.snapshots.onEdit();
@@ -51,7 +52,7 @@ export function memoryRequests(current: () => Run): Handlers {
   };
 }
 
-function addressOf(reference: string, offset: number): bigint {
+export function addressOf(reference: string, offset = 0): bigint {
   try {
     return BigInt.asUintN(64, BigInt(reference.trim()) + BigInt(offset));
   } catch {

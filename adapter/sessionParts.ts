@@ -36,6 +36,14 @@ export interface DebuggeeHost {
   armRestore(id: SnapshotId): Promise<void>;
   /** gdb did not resume after all. */
   disarmRestore(): void;
+  /** The next resume that gdb asks for shows the snapshot instead, or the present (null); settles when it does. */
+  armView(id: SnapshotId | null): Promise<void>;
+  /** What gdb reads from here on is of this moment; it does not learn of that. */
+  show(id: SnapshotId | null): Promise<void>;
+  /** The process is rolled back to the snapshot that is shown; gdb need not learn of it. */
+  enterView(): Promise<void>;
+  /** Memory of a snapshot, or of the process; fewer bytes than asked for where it ends. */
+  readMemory(id: SnapshotId | null, address: bigint, length: number): Promise<Uint8Array>;
   /** The last restore has failed half-way. */
   readonly broken: boolean;
   detach(): Promise<void>;
@@ -47,6 +55,8 @@ export interface DebuggeeHost {
 export interface HostListener {
   /** The process is gone, by itself or from outside. */
   ended(end: DebuggeeEnd): void;
+  /** gdb is about to run or change what is shown in place of the process, which is to go there first. */
+  acting(): Promise<void>;
   /** What a restore could not bring back, for the user. */
   warning(message: string): void;
   /** Memory or registers were changed by the user's doing. */

@@ -16,6 +16,7 @@ import { Variables } from './gdb/variables';
 import type { AttachPlan, LaunchPlan } from './launchArguments';
 import { breakpointEvent, event } from './sessionEvents';
 import type { Client, DebuggeeEnd, DebuggeeHost, SessionParts } from './sessionParts';
+import { Peeking } from './sessionPeek';
 import { Revival } from './sessionRevival';
 import { SessionStops } from './sessionStops';
 import { SnapshotManager } from './snapshots/manager';
@@ -29,6 +30,7 @@ export class Run {
   readonly stops: SessionStops;
   readonly snapshots: SnapshotManager;
   readonly revival: Revival;
+  readonly peek: Peeking;
   readonly host: DebuggeeHost;
   private readonly output: DebuggeeOutput;
   private ending: Promise<void> | undefined;
@@ -69,6 +71,7 @@ export class Run {
         edited: () => this.snapshots.onEdit(),
         snapshotsLost: (ids, message) => this.snapshots.onLost(ids, message, !this.leaving),
         revived: (id, newPid) => this.onRevived(id, newPid),
+        acting: () => this.peek.act(),
         warning: (message) => client.output('console', `${message}\n`),
         trace: (line) => this.trace(line),
       },
@@ -90,9 +93,11 @@ export class Run {
     });
     this.stops = new SessionStops(this);
     this.revival = new Revival(this);
+    this.peek = new Peeking(this);
     this.snapshots = new SnapshotManager({
       core: this.host.snapshots,
       restorer: this.stops,
+      viewer: this.peek,
       whereabouts: this.stops,
       sink: {
         changed: (list) => client.send(event('rollpoint/snapshotsChanged', list)),
@@ -336,6 +341,7 @@ export class Run {
     }
     this.leaving = true;
     await this.host.letEnd();
+    await this.host.show(null);
     // Runs from here: a program in vfork cannot be stopped at all.
     setTimeout(() => {
       if (!this.told) {

@@ -1,7 +1,8 @@
 // The custom requests of protocol.ts, handed to the snapshot manager.
 // Must not know how snapshots are taken or restored.
-import { UserError } from './errors';
+import { codeOf, UserError } from './errors';
 import type { RequestName, Requests } from './protocol';
+import { addressOf } from './sessionMemory';
 import type { Handlers } from './sessionParts';
 import type { Run } from './sessionRun';
 
@@ -37,6 +38,18 @@ export function snapshotRequests(current: () => Run): Handlers {
       };
       return run.execution.running ? run.execution.whileStopped(work) : work();
     },
+    'rollpoint/peekSnapshot': async ({ id }) => {
+      const run = current();
+      const wanted = id === null ? null : requireId(id);
+      await run.execution.whileStopped(async () => run.execution.requireStopped(), { stay: true });
+      await run.snapshots.peek(wanted);
+      return {};
+    },
+    'rollpoint/readSnapshotMemory': async ({ id, address, count }) => {
+      const run = current();
+      run.execution.requireStopped();
+      return readBytes(run, id === null ? null : run.snapshots.known(requireId(id)), addressOf(String(address)), Number(count));
+    },
     'rollpoint/updateSnapshot': async ({ id, label, pinned }) => ({
       snapshot: await current().snapshots.update(requireId(id), { label, pinned }),
     }),
@@ -46,6 +59,22 @@ export function snapshotRequests(current: () => Run): Handlers {
     },
   };
   return handlers;
+}
+
+const mostBytes = 1 << 20;
+
+async function readBytes(run: Run, id: number | null, address: bigint, count: number): Promise<Requests['rollpoint/readSnapshotMemory']['result']> {
+  if (!Number.isSafeInteger(count) || count < 0 || count > mostBytes) {
+    throw new UserError(`"count" has to be a number of bytes from 0 to ${mostBytes}.`, false);
+  }
+  const bytes = count === 0 ? new Uint8Array() : await run.host.readMemory(id, address, count).catch((error: unknown) => {
+    if (codeOf(error) === 'EFAULT') {
+      return new Uint8Array();
+    }
+    throw error;
+  });
+  const body = { address: `0x${address.toString(16)}`, data: Buffer.from(bytes).toString('base64') };
+  return bytes.length < count ? { ...body, unreadableBytes: count - bytes.length } : body;
 }
 
 function requireId(id: unknown): number {

@@ -57,7 +57,7 @@ export class SessionStops implements Restorer, Whereabouts {
   }
 
   /** From here on gdb's frames and variables are those of this stop. */
-  private arrive(report: StopReport): void {
+  arrive(report: StopReport): void {
     const { stack, variables } = this.run;
     stack.stopped();
     variables.moved();
@@ -67,7 +67,7 @@ export class SessionStops implements Restorer, Whereabouts {
     this.location = frame ? { name: frame.func ?? '??', ...sourceOf(frame) } : null;
   }
 
-  private send(report: StopReport): void {
+  send(report: StopReport): void {
     if (this.run.execution.current !== 'stopped') {
       return;
     }
@@ -111,6 +111,7 @@ export class SessionStops implements Restorer, Whereabouts {
   /** Rolls back, makes gdb look anew, and tells the client where the program stands then. */
   async restore(id: SnapshotId): Promise<void> {
     const { snapshots } = this.run;
+    this.run.peek.left();
     const { record, failure } = await this.withoutBreakpoints(() => this.rollBack(id));
     const end = programEnd(record);
     if (end) {
@@ -159,7 +160,7 @@ export class SessionStops implements Restorer, Whereabouts {
    * another thread then stops. Enabling a watchpoint again also takes its value anew. Those that the user disabled at
    * gdb's prompt stay so.
    */
-  private async withoutBreakpoints<T>(work: () => Promise<T>): Promise<T> {
+  async withoutBreakpoints<T>(work: () => Promise<T>): Promise<T> {
     const { gdb } = this.run;
     const enabled = await this.enabledBreakpoints();
     if (!enabled) {
@@ -180,7 +181,7 @@ export class SessionStops implements Restorer, Whereabouts {
   }
 
   /** Gdb keeps its list of libraries over a restore. */
-  private async lookAnew(): Promise<void> {
+  async lookAnew(): Promise<void> {
     const { gdb } = this.run;
     await gdb.command('-file-list-shared-libraries').catch((error: unknown) => this.run.trace(`after the restore: ${messageOf(error)}`));
   }

@@ -7,6 +7,7 @@ import type {
   Capabilities,
   CaptureResult,
   Difference,
+  Differences,
   LaunchOptions,
   NativeError,
   NativeEvent,
@@ -100,6 +101,24 @@ export class Core extends EventEmitter<CoreEvents> {
     const supervisor = this.live();
     if (this.info) await supervisor.kill();
     await this.end();
+  }
+
+  /** What a snapshot holds, under the names of today. `tid`: its current thread. */
+  async peekThreads(id: number): Promise<{ tid: number; threads: { tid: number; name: string }[] }> {
+    const { tid, threads } = await this.live().peekThreads(id);
+    return { tid: this.names.nameOf(tid), threads: threads.map((thread) => ({ ...thread, tid: this.names.nameOf(thread.tid) })) };
+  }
+
+  peekRegisters(id: number, tid: number): Promise<Registers> {
+    return this.live().peekRegisters(id, this.names.idOf(tid));
+  }
+
+  peekMemory(id: number, address: bigint, length: number): Promise<Uint8Array> {
+    return this.live().peekMemory(id, address, length);
+  }
+
+  compare(from: number, to: number): Promise<Differences> {
+    return this.live().compare(from, to);
   }
 
   /** A process of ours is killed, one that was attached to is detached. */

@@ -39,7 +39,8 @@ export class CoreTarget implements Target {
   private readonly listeners = new Set<(stop: TargetStop) => void>();
   private readonly registers = new Map<number, ThreadRegisters>();
   private readonly watched = new WatchRegions();
-  private armed: ArmedRestore | null = null;
+  private restoring: ArmedRestore | null = null;
+  readonly viewing = null;
   /** The snapshot at which the program, which was killed, has come back. */
   private revivedAt = 0;
   replaced = false;
@@ -73,8 +74,8 @@ export class CoreTarget implements Target {
     return this.core.holdsEnd;
   }
 
-  get armedRestore(): number | null {
-    return this.armed?.id ?? null;
+  get armed(): boolean {
+    return this.restoring !== null;
   }
 
   /** Listeners are called in the order of their subscription; each stop once. */
@@ -129,7 +130,7 @@ export class CoreTarget implements Target {
   /** Runs, or carries out the armed restore instead: then a stop with cause `restored` comes to the listeners. */
   async resume(actions: TargetResume[]): Promise<void> {
     this.replaced = false;
-    if (this.armed && (await this.restore(this.armed, actions))) return;
+    if (this.restoring && (await this.restore(this.restoring, actions))) return;
     const before = this.lastStop;
     this.lastStop = null;
     this.resumed = actions.map((action) => action.tid);
@@ -148,13 +149,13 @@ export class CoreTarget implements Target {
   armRestore(id: number, before: () => Promise<void> = () => Promise.resolve()): Promise<RestoreOutcome> {
     this.disarmRestore('another restore took its place');
     return new Promise((resolve, reject) => {
-      this.armed = { id, before, done: resolve, failed: reject };
+      this.restoring = { id, before, done: resolve, failed: reject };
     });
   }
 
   disarmRestore(reason: string): void {
-    const armed = this.armed;
-    this.armed = null;
+    const armed = this.restoring;
+    this.restoring = null;
     armed?.failed(new UserError(`Snapshot ${armed.id} was not restored: ${reason}.`));
   }
 
@@ -239,7 +240,7 @@ export class CoreTarget implements Target {
       armed.before = null;
       const tid = this.stopThread(armed.id, actions);
       if (tid === null) return false;
-      this.armed = null;
+      this.restoring = null;
       const result = await this.core.rollback(armed.id);
       this.registers.clear();
       armed.done({ id: armed.id, result });
@@ -247,7 +248,7 @@ export class CoreTarget implements Target {
       this.announce({ state: 'stopped', pid, tid: tid === ANY ? result.tid : tid, cause: { kind: 'restored', snapshot: armed.id } });
       return true;
     } catch (error) {
-      this.armed = null;
+      this.restoring = null;
       this.registers.clear();
       armed.failed(error);
       throw error;

@@ -2,7 +2,7 @@
 // No retention and no UI: in a debug session the session's own manager stands in its place.
 import type { SnapshotCommands, SnapshotLine } from '../rsp/target';
 import type { Core } from './core';
-import type { CoreTarget } from './coreTarget';
+import type { PeekTarget } from './peekTarget';
 
 export class SnapshotBook implements SnapshotCommands {
   private readonly lines = new Map<number, SnapshotLine>();
@@ -12,7 +12,7 @@ export class SnapshotBook implements SnapshotCommands {
 
   constructor(
     private readonly core: Core,
-    private readonly target: CoreTarget,
+    private readonly target: PeekTarget,
     private readonly clock: () => number = Date.now,
   ) {
     core.on('resumed', () => (this.moved = true));
@@ -56,6 +56,20 @@ export class SnapshotBook implements SnapshotCommands {
       },
       () => undefined, // Whoever resumed has been told.
     );
+  }
+
+  async peekAtResume(id: number | null): Promise<void> {
+    // Who resumes is told of a failure.
+    this.target.armView(id).catch(() => undefined);
+  }
+
+  /** For the target: what is shown becomes the present, and what the present holds is kept. */
+  async goTo(id: number): Promise<void> {
+    const { presentThread } = this.target;
+    if (this.moved && !this.core.broken) await this.take(presentThread, `before restoring ${id}`);
+    await this.core.rollback(id);
+    this.current = id;
+    this.moved = false;
   }
 
   private drop(id: number): void {

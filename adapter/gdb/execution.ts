@@ -92,13 +92,13 @@ export class Execution {
     this.listener.resumed(requested);
   }
 
-  /** Resumes by `command`, whose stop is not the user's: it comes back as the result. */
-  resumeTo(command: string): Promise<MiStopped> {
+  /** Resumes by `command`, whose stop is not the user's: it comes back as the result. `requested`: see ExecutionListener. */
+  resumeTo(command: string, requested = false): Promise<MiStopped> {
     // In line with other work: nobody may interrupt what ends by itself in a moment.
     const result = this.work.then(async () => {
       const stop = new Promise<MiStopped>((done) => (this.intercept = done));
       try {
-        await this.go(command, undefined, false);
+        await this.go(command, undefined, requested);
       } catch (error) {
         this.intercept = undefined;
         throw error;

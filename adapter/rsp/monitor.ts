@@ -14,6 +14,9 @@ const help = [
   '  snapshot [LABEL]     Take a snapshot of the whole process',
   '  snapshots            List the snapshots; * marks the one the process stands on or has run on from',
   '  restore N            Arm a restore of snapshot N; the next continue or step rolls the process back to it',
+  '  peek N               Arm a look at snapshot N; the next continue or step shows it, and the process stays as it is.',
+  '                       What runs or changes the program from there restores the snapshot first',
+  '  peek now             Arm the return to the present',
   '  delete N             Delete snapshot N',
   '  set debug <0|1>      Enable or disable general debugging messages',
   '  set remote-debug <0|1>',
@@ -97,8 +100,15 @@ const restore: Command = async (client, argument) => {
 
 const remove: Command = async (client, argument) => {
   const id = parseId(client, argument, 'delete');
+  if (client.target.viewing === id) throw new MonitorError(`Snapshot ${id} is on screen: "monitor peek now" first.`);
   await snapshotsOf(client).remove(id);
   return `Snapshot ${id} deleted.\n`;
+};
+
+const peek: Command = async (client, argument) => {
+  const id = argument === 'now' ? null : parseId(client, argument, 'peek');
+  await snapshotsOf(client).peekAtResume(id);
+  return id === null ? 'The next continue or step shows the present.\n' : `The next continue or step shows snapshot ${id}.\n`;
 };
 
 const settings: Command = (client, argument) => {
@@ -128,6 +138,7 @@ const commands: Readonly<Record<string, Command>> = {
   snapshot: take,
   snapshots: list,
   restore,
+  peek,
   delete: remove,
   set: settings,
   exit,

@@ -65,7 +65,12 @@ export function resumeAgain(actions: readonly TargetResume[], tid: number, signa
 function withOwedSignal(client: Client, actions: TargetResume[]): TargetResume[] {
   const owed = client.owedSignal;
   const own = owed && actionOf(actions, owed.tid);
-  if (!owed || !own || client.target.armedRestore !== null) return actions;
+  if (!owed || !own || client.target.armed) return actions;
+  if (client.target.viewing !== null) {
+    // It is of a present that is left now.
+    client.owedSignal = null;
+    return actions;
+  }
   client.owedSignal = null;
   return own.signal === 0 ? [{ ...own, tid: owed.tid, signal: owed.signal }, ...actions] : actions;
 }
@@ -81,6 +86,11 @@ async function runToStop(client: Client, first: TargetResume[]): Promise<TargetS
     if (!stop) return null;
     const signal = passes(client, stop, actions);
     if (stop.state === 'stopped' && stop.cause.kind === 'restored') client.owedSignal = null;
+    if (stop.state === 'stopped' && stop.cause.kind === 'viewed' && client.passSignals.has(stop.cause.signal)) {
+      // gdb would hand it on at once, and run.
+      client.owedSignal = { tid: stop.tid, signal: stop.cause.signal };
+      return { ...stop, cause: { ...stop.cause, signal: 0 } };
+    }
     if (signal === null || stop.state !== 'stopped') return stop;
     if (stop.cause.kind === 'signal' && stop.cause.fatal && client.target.holdsEnd) {
       client.owedSignal = { tid: stop.tid, signal };
@@ -95,9 +105,9 @@ async function runToStop(client: Client, first: TargetResume[]): Promise<TargetS
  * now. Without this a program that is stepped all the time (software watchpoints) could not be interrupted.
  */
 function takeInterrupt(client: Client, actions: readonly TargetResume[]): TargetStop | null {
-  const { process, armedRestore } = client.target;
+  const { process, armed } = client.target;
   if (!client.interruptRequested) return null;
-  if (armedRestore !== null || actions.some((action) => action.signal !== 0)) return null;
+  if (armed || actions.some((action) => action.signal !== 0)) return null;
   client.interruptRequested = false;
   const first = actions.find((action) => action.tid !== ALL)?.tid ?? client.stoppedThread();
   return process && { state: 'stopped', pid: process.pid, tid: first, cause: { kind: 'interrupt' } };
@@ -178,8 +188,9 @@ const reverseContinue: Handler = async (client) => {
   const { snapshots } = client.target;
   if (!snapshots) return '';
   const { snapshots: all, current, moved } = snapshots.list();
-  const standing = all.find((snapshot) => snapshot.id === current);
-  const goal = moved ? current : (standing?.parent ?? null);
+  const { viewing } = client.target;
+  const standing = all.find((snapshot) => snapshot.id === (viewing ?? current));
+  const goal = moved && viewing === null ? current : (standing?.parent ?? null);
   if (goal === null) {
     const thread = client.threadName(client.stoppedThread());
     return `T05replaylog:begin;thread:${thread};`;

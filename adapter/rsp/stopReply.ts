@@ -19,6 +19,7 @@ function byte(value: number): string {
 export function stopSignal(cause: StopCause): number {
   switch (cause.kind) {
     case 'signal':
+    case 'viewed':
       return toProtocolSignal(cause.signal);
     case 'interrupt':
       return SIGINT;

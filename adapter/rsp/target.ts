@@ -1,5 +1,5 @@
 // What the protocol server needs from the thing that it serves: memory, registers, threads, run control, snapshots.
-// Knows no packets and no implementation: a live process (core/coreTarget) or, later, a snapshot may stand behind it.
+// Knows no packets and no implementation: a live process (core/coreTarget) or a snapshot (core/peekTarget) stands behind it.
 
 /** Registers of one thread as the kernel gives them. */
 export interface ThreadRegisters {
@@ -12,8 +12,8 @@ export interface ThreadRegisters {
 export interface TargetThread {
   tid: number;
   name: string;
-  /** Processor it last ran on. */
-  core: number;
+  /** Processor it last ran on; a snapshot does not tell. */
+  core?: number;
 }
 
 /** Which register sets exist and where each lies in `ThreadRegisters.xstate` (bytes). */
@@ -67,7 +67,12 @@ export type StopCause =
   /** Every thread that the last resume named is gone; others are still stopped. */
   | { kind: 'noResumed' }
   /** The resume was not a run: the process was rolled back to this snapshot. */
-  | { kind: 'restored'; snapshot: number };
+  | { kind: 'restored'; snapshot: number }
+  /**
+   * The resume was not a run either: what is read from here on is of this snapshot, or of the present again (null), where
+   * the thread has still to get `signal`; 0 for none.
+   */
+  | { kind: 'viewed'; snapshot: number | null; signal: number };
 
 export type TargetStop =
   | { state: 'stopped'; pid: number; tid: number; cause: StopCause }
@@ -108,6 +113,8 @@ export interface SnapshotCommands {
   remove(id: number): Promise<void>;
   /** The next `resume` rolls back to the snapshot instead; what the present holds is kept in a snapshot first. */
   restoreAtResume(id: number, tid: number): Promise<void>;
+  /** The next `resume` shows the snapshot (null: the present) instead, and the process stays as it is. */
+  peekAtResume(id: number | null): Promise<void>;
 }
 
 export interface Target {
@@ -120,8 +127,10 @@ export interface Target {
   /** For a process that has just died: resolves when it has ended for good or been replaced. */
   fate(): Promise<void>;
   readonly snapshots: SnapshotCommands | null;
-  /** The snapshot that the next `resume` rolls back to instead of running; null when it runs. */
-  readonly armedRestore: number | null;
+  /** The next `resume` does not run: it rolls back to a snapshot, or shows one. */
+  readonly armed: boolean;
+  /** The snapshot that is shown in place of the process; null for the process itself. What runs or writes goes back to it first. */
+  readonly viewing: number | null;
   /** A stop before the end of the program is wanted, since there are snapshots to go back to. */
   readonly holdsEnd: boolean;
   /** Every stop and end, after a `resume` as well as out of turn (killed from outside). Returns the way to unsubscribe. */

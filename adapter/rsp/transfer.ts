@@ -12,7 +12,7 @@ const utf8 = (text: string): Buffer => Buffer.from(text, 'utf8');
 async function threadsXml(client: Client): Promise<string> {
   const threads = client.target.process ? await client.target.threads() : [];
   const lines = threads.map(
-    (thread) => `<thread id="${client.threadName(thread.tid)}" core="${thread.core}" name="${escapeXml(thread.name)}"/>`,
+    ({ tid, core, name }) => `<thread id="${client.threadName(tid)}"${core === undefined ? '' : ` core="${core}"`} name="${escapeXml(name)}"/>`,
   );
   return `<?xml version="1.0"?><threads>${lines.join('')}</threads>`;
 }

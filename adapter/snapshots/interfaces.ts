@@ -25,6 +25,14 @@ export interface Restorer {
   restore(id: SnapshotId): Promise<void>;
 }
 
+/** Shows a snapshot in place of the present, in which the process stays. */
+export interface Viewer {
+  /** Resolves when the debugger's view is of that moment; null is the present. */
+  view(id: SnapshotId | null): Promise<void>;
+  /** What is shown becomes the present: a rollback of which the debugger's view need not hear. */
+  enter(): Promise<void>;
+}
+
 /** Where the stopped debuggee is. */
 export interface Whereabouts {
   /** `threadId` is the DAP id of the current thread, `tid` the kernel's. */

@@ -2,15 +2,16 @@
 // Must not know gdb, DAP messages or the addon: the core, the restorer and the sink are passed in.
 import { BrokenProgramError, messageOf, UserError } from '../errors';
 import type { RestoreCheck, SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
-import type { Restorer, SnapshotCore, SnapshotPolicy, SnapshotSink, Whereabouts } from './interfaces';
+import type { Restorer, SnapshotCore, SnapshotPolicy, SnapshotSink, Viewer, Whereabouts } from './interfaces';
 import { Retention } from './retention';
-import { formatSize } from './size';
-import { describe, isAutomatic, SnapshotTree } from './snapshot';
+import { Room } from './room';
+import { isAutomatic, SnapshotTree } from './snapshot';
 import { reasonOf, shouldTake, type Stop } from './trigger';
 
 export interface ManagerParts {
   core: SnapshotCore;
   restorer: Restorer;
+  viewer: Viewer;
   whereabouts: Whereabouts;
   sink: SnapshotSink;
   /** Milliseconds since the epoch. */
@@ -26,12 +27,17 @@ type ProgramState = 'running' | 'stopped' | 'ended';
 export class SnapshotManager {
   private readonly tree = new SnapshotTree();
   private readonly retention: Retention;
+  private readonly room: Room;
   /** Why an id is no longer there, as the end of the sentence `Snapshot 7 …`. */
   private readonly gone = new Map<SnapshotId, string>();
   private program: ProgramState = 'running';
   private restoring: SnapshotId | null = null;
   /** Since a restore that failed half-way: the present is nothing to keep. */
   private broken = false;
+  /** Where the process stands while something else is shown: the debugger would tell of that. */
+  private present: Awaited<ReturnType<Whereabouts['here']>> | undefined;
+  /** The debugger is being led to another moment: its resume is none. */
+  private viewing = false;
   private queue: Promise<unknown> = Promise.resolve();
   private changes = false;
   private saidFull = false;
@@ -39,6 +45,7 @@ export class SnapshotManager {
 
   constructor(private readonly parts: ManagerParts) {
     this.retention = new Retention(parts.policy.memoryLimit);
+    this.room = new Room(parts, this.tree, this.retention, (id, why) => this.drop(id, why));
   }
 
   list(): SnapshotList {
@@ -63,6 +70,10 @@ export class SnapshotManager {
   }
 
   onResume(): void {
+    if (this.viewing) {
+      return;
+    }
+    this.forgetPeek();
     if (this.program !== 'ended') {
       this.program = 'running';
     }
@@ -76,6 +87,8 @@ export class SnapshotManager {
 
   onEnd(): void {
     this.program = 'ended';
+    this.forgetPeek();
+    this.publish();
   }
 
   /** The core lost snapshots with an exec or with the process. `tell`: the user is told, and why. */
@@ -83,6 +96,9 @@ export class SnapshotManager {
     const lost = ids.filter((id) => this.tree.get(id));
     for (const id of lost) {
       this.drop(id, `is gone: ${message}`);
+    }
+    if (this.tree.peeking !== null && lost.includes(this.tree.peeking)) {
+      void this.peek(null).catch(() => undefined);
     }
     if (tell && lost.length > 0) {
       this.parts.sink.tell(message);
@@ -92,6 +108,7 @@ export class SnapshotManager {
 
   /** The program was killed and stands at snapshot `id` in another process. */
   onRevived(id: SnapshotId): void {
+    this.forgetPeek();
     if (this.tree.get(id)) {
       this.arrive(id);
     }
@@ -104,8 +121,8 @@ export class SnapshotManager {
       if (this.broken) {
         fail('The last restore failed half-way, and the program is in no state worth a snapshot. Restore one first.');
       }
-      if (!(await this.makeRoom())) {
-        throw new UserError(await this.fullMessage());
+      if (!(await this.room.make())) {
+        throw new UserError(await this.room.fullMessage());
       }
       return structuredClone(await this.capture('manual', label));
     });
@@ -127,6 +144,50 @@ export class SnapshotManager {
       const now = await this.parts.core.checkRollback(id);
       const warnings = now.some(({ kind }) => kind === 'refused') ? now : [...notHeld.filter(({ kind }) => !askedNow.has(kind)), ...now];
       return { exact: warnings.length === 0, warnings };
+    });
+  }
+
+  /** Gives the id back. Throws UserError when there is no such snapshot. */
+  known(id: SnapshotId): SnapshotId {
+    return this.find(id).id;
+  }
+
+  /** The snapshot that is shown in place of the present. */
+  get peeking(): SnapshotId | null {
+    return this.tree.peeking;
+  }
+
+  /** Shows a snapshot, or the present again. Throws UserError when there is no such snapshot or the program runs. */
+  peek(id: SnapshotId | null): Promise<void> {
+    return this.exclusively(async () => {
+      this.requireStopped('viewed');
+      const wanted = id === null ? null : this.find(id).id;
+      this.present ??= await this.parts.whereabouts.here();
+      this.viewing = true;
+      try {
+        await this.parts.viewer.view(wanted);
+        this.tree.peeking = wanted;
+        this.changes = true;
+      } finally {
+        this.viewing = false;
+        if (this.tree.peeking === null) {
+          this.present = undefined;
+        }
+      }
+    });
+  }
+
+  /**
+   * Restores the snapshot that is shown, so that what follows runs or changes it; gives its id. Does nothing where the
+   * present is shown.
+   */
+  goOnFromPeek(): Promise<SnapshotId | null> {
+    return this.exclusively(async () => {
+      const id = this.tree.peeking;
+      if (id !== null) {
+        await this.rollBackTo(() => this.find(id), () => this.parts.viewer.enter());
+      }
+      return id;
     });
   }
 
@@ -168,6 +229,9 @@ export class SnapshotManager {
   delete(id: SnapshotId): Promise<void> {
     return this.exclusively(async () => {
       this.find(id);
+      if (id === this.tree.peeking) {
+        fail(`Snapshot ${id} is on screen: return to the present first.`);
+      }
       await this.parts.core.deleteSnapshot(id);
       this.drop(id, 'was deleted.');
     });
@@ -178,12 +242,12 @@ export class SnapshotManager {
       if (this.program !== 'stopped' || this.broken) {
         return;
       }
-      if (await this.makeRoom()) {
+      if (await this.room.make()) {
         await this.capture(reason);
         this.saidFull = false;
       } else if (!this.saidFull) {
         this.saidFull = true;
-        this.parts.sink.tell(`No more automatic snapshots for now. ${await this.fullMessage()}`, 'skipped');
+        this.parts.sink.tell(`No more automatic snapshots for now. ${await this.room.fullMessage()}`, 'skipped');
       }
       this.lastFailure = undefined;
     } catch (error) {
@@ -197,7 +261,7 @@ export class SnapshotManager {
 
   private async capture(reason: SnapshotReason, label?: string, alsoNeeded?: SnapshotId): Promise<SnapshotInfo> {
     const { core, whereabouts, clock, policy } = this.parts;
-    const { threadId, tid, location } = await whereabouts.here();
+    const { threadId, tid, location } = this.present ?? (await whereabouts.here());
     const createdAt = clock();
     const { id, parent, bytes, pages, pauseMicros, exact, warnings } = await core.capture({ tid, files: policy.files });
     const snapshot: SnapshotInfo = {
@@ -218,11 +282,11 @@ export class SnapshotManager {
     this.tree.add(snapshot);
     this.changes = true;
     this.file(snapshot);
-    await this.evictDownToLimit(alsoNeeded === undefined ? [id] : [id, alsoNeeded]);
+    await this.room.evictDownToLimit(alsoNeeded === undefined ? [id] : [id, alsoNeeded]);
     return snapshot;
   }
 
-  private async rollBackTo(choose: () => SnapshotInfo): Promise<void> {
+  private async rollBackTo(choose: () => SnapshotInfo, go = (id: SnapshotId) => this.parts.restorer.restore(id)): Promise<void> {
     this.requireStopped('restored');
     const { id } = choose();
     if (this.tree.hasMoved && !this.broken) {
@@ -233,7 +297,8 @@ export class SnapshotManager {
     const stoodOn = this.tree.hasMoved ? null : this.tree.current;
     this.restoring = id;
     try {
-      await this.parts.restorer.restore(id);
+      await go(id);
+      this.forgetPeek();
       this.arrive(id);
     } catch (error) {
       if (this.program === 'running') {
@@ -254,6 +319,14 @@ export class SnapshotManager {
     }
   }
 
+  private forgetPeek(): void {
+    this.present = undefined;
+    if (this.tree.peeking !== null) {
+      this.tree.peeking = null;
+      this.changes = true;
+    }
+  }
+
   private arrive(id: SnapshotId): void {
     this.broken = false;
     if (this.program !== 'ended') {
@@ -265,47 +338,6 @@ export class SnapshotManager {
       // Before the session tells of the stop: who lists the snapshots then must find this one current.
       this.publish();
     }
-  }
-
-  /** Evicts until the memory in use is below the limit; false when it cannot be brought there. */
-  private async makeRoom(): Promise<boolean> {
-    const { current } = this.tree;
-    let used = await this.used();
-    while (used >= this.retention.limit) {
-      // The current one last: once the process has moved on and the next one is taken, it is one of many.
-      const id = this.nextToGo([current]) ?? (this.tree.hasMoved ? this.nextToGo([]) : undefined);
-      if (id === undefined) {
-        return false;
-      }
-      await this.evict(id);
-      used = await this.used();
-    }
-    return true;
-  }
-
-  private async evictDownToLimit(needed: readonly SnapshotId[]): Promise<void> {
-    while ((await this.used()) > this.retention.limit) {
-      const id = this.nextToGo([...needed, this.tree.current]);
-      if (id === undefined) {
-        return;
-      }
-      await this.evict(id);
-    }
-  }
-
-  private nextToGo(needed: readonly (SnapshotId | null)[]): SnapshotId | undefined {
-    return this.retention.next(this.tree.all(), needed);
-  }
-
-  private async evict(id: SnapshotId): Promise<void> {
-    const words = describe(this.find(id));
-    await this.parts.core.deleteSnapshot(id);
-    this.drop(id, 'was evicted; raise "snapshots.memoryLimit" or pin it to keep it.');
-    this.parts.sink.tell(
-      `${words} was evicted: the snapshots reached "snapshots.memoryLimit" (${formatSize(this.retention.limit)}). ` +
-        'Pin a snapshot to keep it.',
-      'evicted',
-    );
   }
 
   private file(snapshot: SnapshotInfo): void {
@@ -321,18 +353,6 @@ export class SnapshotManager {
     this.retention.keep(id);
     this.gone.set(id, why);
     this.changes = true;
-  }
-
-  private async used(): Promise<number> {
-    const { bytes, twinBytes } = await this.parts.core.stats();
-    return bytes + twinBytes;
-  }
-
-  private async fullMessage(): Promise<string> {
-    return (
-      `The snapshots that stay (hand-made, pinned and current) take ${formatSize(await this.used())} of the ` +
-      `${formatSize(this.retention.limit)} that "snapshots.memoryLimit" allows: delete some, or raise it.`
-    );
   }
 
   private find(id: SnapshotId): SnapshotInfo {

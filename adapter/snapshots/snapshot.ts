@@ -75,10 +75,11 @@ export class SnapshotTree {
     }
   }
 
-  /** The snapshot before the present on the current branch; `reason` narrows it to snapshots taken for that reason. */
+  /** The snapshot before what is shown on its branch; `reason` narrows it to snapshots taken for that reason. */
   previous(reason?: SnapshotReason): SnapshotInfo | undefined {
-    const start = this.standing === null ? undefined : this.byId.get(this.standing);
-    let candidate = this.moved ? start : this.parentOf(start);
+    const from = this.peeking ?? this.standing;
+    const start = from === null ? undefined : this.byId.get(from);
+    let candidate = this.moved && this.peeking === null ? start : this.parentOf(start);
     while (candidate && reason && candidate.reason !== reason) {
       candidate = this.parentOf(candidate);
     }

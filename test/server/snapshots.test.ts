@@ -85,6 +85,59 @@ describe('snapshots from plain gdb', () => {
     expect(run.gdb).to.match(/exited with code 051\]/);
   });
 
+  it('shows a snapshot while the process stays, and returns', async () => {
+    const run = await debug([], [
+      'break tick', 'continue', 'monitor snapshot', 'continue', 'continue', 'print ticks', 'monitor peek 1', 'continue', 'print ticks', 'backtrace',
+      'monitor snapshots', 'monitor delete 1', 'monitor peek now', 'continue', 'print ticks',
+      'monitor snapshots', 'continue', 'print ticks', 'delete', 'continue', 'continue',
+    ]);
+    expect(run.gdb).to.include('The next continue or step shows snapshot 1.');
+    expect(run.gdb).to.include('$1 = 2').and.to.include('$2 = 0').and.to.include('$3 = 2').and.to.include('$4 = 3');
+    expect(run.gdb).to.match(/^#0 +tick \(by=1\).*\n#1 .* main \(/m);
+    expect(run.gdb).to.include('Snapshot 1 is on screen');
+    expect(table(run.gdb, 0)).to.deep.equal(['*  1']);
+    expect(table(run.gdb, 1)).to.deep.equal(['*  1']);
+    expect(run.gdb).to.match(/exited with code 051\]/);
+  });
+
+  for (const [how, act] of [['continue', 'continue'], ['step', 'stepi'], ['write', 'set var ticks = 40']] as const) {
+    it(`goes on from the snapshot that is shown: ${how}`, async () => {
+      const run = await debug([], [
+        'break tick', 'continue', 'monitor snapshot', 'continue', 'continue', 'monitor peek 1', 'continue', 'print ticks', act, 'print ticks', 'monitor snapshots',
+        'monitor restore 2', 'continue', 'print ticks', 'delete', 'continue', 'continue',
+      ]);
+      expect(run.gdb).to.include('$1 = 0').and.to.include(`$2 = ${how === 'continue' ? 1 : how === 'step' ? 0 : 40}`).and.to.include('$3 = 2');
+      expect(run.gdb).to.match(/^ +2 .* before restoring 1$/m);
+      expect(table(run.gdb, 0)).to.deep.equal(['*  1', '2']);
+      expect(run.gdb).to.match(/exited with code 051\]/);
+    });
+  }
+
+  it('shows threads that have ended since, and hides those that came later', async () => {
+    const run = await debug(['threads'], [
+      'monitor snapshot before the threads', 'break tick', 'continue', 'continue', 'continue', 'monitor snapshot three threads', 'info threads',
+      `tbreak ${at('end')}`, 'disable 1', 'continue', 'monitor peek 2', 'continue', 'info threads', 'thread apply all -q -s print depth', 'print ticks',
+      'monitor peek 1', 'continue', 'info threads', 'monitor peek now', 'continue', 'info threads', 'print ticks', 'delete', 'continue', 'continue',
+    ]);
+    expect(run.gdb).not.to.include('internal-error');
+    const listed = run.gdb.split('shows snapshot ').slice(1).map((part) => part.match(/^[* ] +\d+ +Thread \d+\.\d+/gm)?.length ?? 0);
+    const taken = run.gdb.split('Snapshot 2 taken')[1]?.split('Temporary')[0]?.match(/^[* ] +\d+ +Thread \d+\.\d+/gm)?.length;
+    expect(listed[0]).to.equal(taken);
+    expect(run.gdb.split('shows snapshot 2')[1]?.split('shows snapshot 1')[0]?.match(/= 10[123]$/gm)).to.have.length.greaterThan(0);
+    expect(run.gdb.split('shows the present')[1]).to.match(/= 11$/m);
+    expect(run.gdb).to.match(/exited with code 052\]/);
+  });
+
+  it('hands a signal on that the program had still to get, after a look at the past', async () => {
+    const run = await debug(['signals'], [
+      'tbreak main', 'continue', 'monitor snapshot', 'continue', 'monitor peek 1', 'continue', 'print alarms', 'monitor peek now', 'continue', 'print alarms', 'continue', 'continue',
+    ]);
+    expect(run.gdb).to.match(/received signal SIGUSR1[^]*shows snapshot 1[^]*shows the present[^]*received signal SIGUSR1/);
+    expect(run.gdb).to.include('$1 = 0').and.to.include('$2 = 20');
+    expect(run.server).to.include('alarms 21');
+    expect(run.gdb).to.match(/exited normally/);
+  });
+
   it('undoes what the user changed at the snapshot', async () => {
     const run = await debug([], ['break tick', 'continue', 'monitor snapshot', 'set var ticks = 90', 'reverse-continue', 'print ticks', 'delete', 'continue', 'continue']);
     expect(run.gdb).to.include('$1 = 0');

@@ -51,6 +51,7 @@ function setUp(policy: Partial<SnapshotPolicy> = {}) {
   const notices: string[] = [];
   const lists: SnapshotList[] = [];
   const restored: SnapshotId[] = [];
+  const viewed: (SnapshotId | null | 'enter')[] = [];
   let duringRestore: () => Promise<void> = async () => undefined;
   const manager = new SnapshotManager({
     core,
@@ -60,6 +61,7 @@ function setUp(policy: Partial<SnapshotPolicy> = {}) {
         restored.push(id);
       },
     },
+    viewer: { view: async (id) => void viewed.push(id), enter: async () => void viewed.push('enter') },
     whereabouts: { here: async () => ({ threadId: 2, tid: 4711, location: { name: 'tick', line: 3 } }) },
     sink: {
       changed: (list) => lists.push(list),
@@ -82,6 +84,7 @@ function setUp(policy: Partial<SnapshotPolicy> = {}) {
     notices,
     lists,
     restored,
+    viewed,
     manager,
     stopAt,
     ids,
@@ -143,6 +146,32 @@ describe('snapshot manager', () => {
     expect(await messageOf(manager.checkRestore(3))).to.equal('There is no snapshot 3.');
     manager.onResume();
     expect(await messageOf(manager.checkRestore(1))).to.match(/is running/);
+  });
+
+  it('shows a snapshot: it stays, is not deleted, and the present is kept as what it is', async () => {
+    const { stopAt, manager, ids, viewed, core, lists, told } = setUp();
+    for (let i = 0; i < 3; i++) {
+      await stopAt('breakpoint');
+    }
+    await manager.peek(1);
+    expect(lists.at(-1)).to.include({ peeking: 1, current: 3 });
+    expect(await messageOf(manager.delete(1))).to.equal('Snapshot 1 is on screen: return to the present first.');
+    core.nextSize = 60;
+    const { parent } = await manager.take();
+    expect(parent).to.equal(3);
+    core.nextSize = 30;
+    await manager.take();
+    expect(ids(), 'the one on screen outlives younger ones').to.deep.equal([1, 4, 5]);
+    expect(told.join(' ')).to.match(/Snapshot 2 .*evicted/);
+    await manager.peek(null);
+    expect(viewed).to.deep.equal([1, null]);
+    expect(manager.list()).to.include({ peeking: null, current: 5 });
+    await manager.peek(1);
+    expect(await manager.goOnFromPeek()).to.equal(1);
+    expect(viewed.at(-1)).to.equal('enter');
+    expect(manager.list()).to.include({ peeking: null, current: 1 });
+    expect(ids(), 'nothing had moved: there was no new present').to.deep.equal([1, 4, 5]);
+    expect(await manager.goOnFromPeek()).to.equal(null);
   });
 
   it('keeps nothing of a program that a restore has left half-way, and offers the newest other snapshot', async () => {
