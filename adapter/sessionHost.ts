@@ -92,8 +92,12 @@ export class SessionHost implements DebuggeeHost {
     return this.target.armView(id);
   }
 
-  async show(id: number | null): Promise<void> {
-    await (id === null ? this.target.look() : this.target.show(id));
+  show(id: number | null): Promise<void> {
+    return this.target.show(id);
+  }
+
+  hasThread(id: number | null, tid: number): boolean {
+    return id === null || this.core.snapshotThreads(id).includes(tid);
   }
 
   async enterView(): Promise<void> {

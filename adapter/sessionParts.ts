@@ -40,6 +40,8 @@ export interface DebuggeeHost {
   armView(id: SnapshotId | null): Promise<void>;
   /** What gdb reads from here on is of this moment; it does not learn of that. */
   show(id: SnapshotId | null): Promise<void>;
+  /** Whether a snapshot holds the thread, by the kernel's id; of the present (null) it does. */
+  hasThread(id: SnapshotId | null, tid: number): boolean;
   /** The process is rolled back to the snapshot that is shown; gdb need not learn of it. */
   enterView(): Promise<void>;
   /** Memory of a snapshot, or of the process; fewer bytes than asked for where it ends. */

@@ -9,6 +9,8 @@ import type { Viewer } from './snapshots/interfaces';
 export class Peeking implements Viewer {
   /** What the process stopped for, to be told again on return. */
   private exception: Run['stops']['exception'];
+  /** gdb looks at other moments than the one on screen, in passing. */
+  passing = false;
 
   constructor(private readonly run: Run) {}
 
@@ -73,8 +75,8 @@ export class Peeking implements Viewer {
 
   /** gdb does it by itself: typed at its prompt, or in an expression. */
   async act(): Promise<void> {
-    if (this.shown === null) {
-      throw new UserError('Nothing may change the past.', false);
+    if (this.shown === null || this.passing) {
+      throw new UserError('The past cannot be changed by looking at it.', false);
     }
     const id = await this.run.snapshots.goOnFromPeek();
     if (id !== null) {

@@ -16,6 +16,7 @@ import { Variables } from './gdb/variables';
 import type { AttachPlan, LaunchPlan } from './launchArguments';
 import { breakpointEvent, event } from './sessionEvents';
 import type { Client, DebuggeeEnd, DebuggeeHost, SessionParts } from './sessionParts';
+import { SessionMoments } from './sessionMoments';
 import { Peeking } from './sessionPeek';
 import { Revival } from './sessionRevival';
 import { SessionStops } from './sessionStops';
@@ -31,6 +32,7 @@ export class Run {
   readonly snapshots: SnapshotManager;
   readonly revival: Revival;
   readonly peek: Peeking;
+  readonly moments: SessionMoments;
   readonly host: DebuggeeHost;
   private readonly output: DebuggeeOutput;
   private ending: Promise<void> | undefined;
@@ -94,6 +96,7 @@ export class Run {
     this.stops = new SessionStops(this);
     this.revival = new Revival(this);
     this.peek = new Peeking(this);
+    this.moments = new SessionMoments(this);
     this.snapshots = new SnapshotManager({
       core: this.host.snapshots,
       restorer: this.stops,

@@ -3,6 +3,7 @@
 import { codeOf, UserError } from './errors';
 import type { RequestName, Requests } from './protocol';
 import { addressOf } from './sessionMemory';
+import { requireId } from './sessionMoments';
 import type { Handlers } from './sessionParts';
 import type { Run } from './sessionRun';
 
@@ -45,6 +46,7 @@ export function snapshotRequests(current: () => Run): Handlers {
       await run.snapshots.peek(wanted);
       return {};
     },
+    'rollpoint/valueHistory': async (args) => ({ points: await current().moments.history(args) }),
     'rollpoint/readSnapshotMemory': async ({ id, address, count }) => {
       const run = current();
       run.execution.requireStopped();
@@ -75,11 +77,4 @@ async function readBytes(run: Run, id: number | null, address: bigint, count: nu
   });
   const body = { address: `0x${address.toString(16)}`, data: Buffer.from(bytes).toString('base64') };
   return bytes.length < count ? { ...body, unreadableBytes: count - bytes.length } : body;
-}
-
-function requireId(id: unknown): number {
-  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 1) {
-    throw new UserError(`"${String(id)}" is no snapshot: give its number in "id".`, false);
-  }
-  return id;
 }

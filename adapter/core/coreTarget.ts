@@ -183,6 +183,11 @@ export class CoreTarget implements Target {
     });
   }
 
+  /** The process is all that there is to show. */
+  show(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** A copy; read once a stop. */
   async readRegisters(tid: number): Promise<ThreadRegisters> {
     let registers = this.registers.get(tid);

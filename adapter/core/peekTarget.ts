@@ -112,13 +112,16 @@ export class PeekTarget implements Target {
     arming?.failed(new UserError(`${arming.id === null ? 'The present' : `Snapshot ${arming.id}`} was not shown: ${reason}.`));
   }
 
-  /** What is read from here on is of this snapshot. A debugger has to drop its caches by itself. */
-  async show(id: number): Promise<void> {
+  async show(id: number | null): Promise<void> {
+    if (id === null) {
+      this.view = null;
+      return;
+    }
     const { tid, threads } = await this.core.peekThreads(id);
     this.view = { id, tid, threads, registers: new Map() };
   }
 
-  /** What is read from here on is the process. */
+  /** What is read from here on is the process, of which nobody knows anything yet. */
   look(): void {
     this.view = null;
     this.disarmView('the process is no longer what it was');

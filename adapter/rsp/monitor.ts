@@ -111,6 +111,13 @@ const peek: Command = async (client, argument) => {
   return id === null ? 'The next continue or step shows the present.\n' : `The next continue or step shows snapshot ${id}.\n`;
 };
 
+/** For a debugger's own scripts, which drop what it knows before and after. */
+const view: Command = async (client, argument) => {
+  await client.target.show(argument === 'now' ? null : Number(argument));
+  client.transfers.clear();
+  return '';
+};
+
 const settings: Command = (client, argument) => {
   const [name, value] = argument.split(/\s+/);
   const on = value === '1' || value === 'on';
@@ -139,6 +146,7 @@ const commands: Readonly<Record<string, Command>> = {
   snapshots: list,
   restore,
   peek,
+  _view: view,
   delete: remove,
   set: settings,
   exit,

@@ -147,6 +147,30 @@ export class SnapshotManager {
     });
   }
 
+  /** While `work` goes on nothing else is taken, restored, shown or deleted. Throws UserError when the program runs. */
+  undisturbed<T>(work: () => Promise<T>): Promise<T> {
+    return this.exclusively(async () => {
+      this.requireStopped('looked at');
+      return work();
+    });
+  }
+
+  /**
+   * Snapshots on the way from `from` (default: the root) to `to` (default: the one shown, else the current one), oldest
+   * first. Throws UserError when there is no such way.
+   */
+  branch(from?: SnapshotId, to?: SnapshotId): SnapshotId[] {
+    const end = to ?? this.tree.peeking ?? this.tree.current ?? fail('There is no snapshot yet.');
+    const ids: SnapshotId[] = [];
+    for (let at: SnapshotId | null = this.find(end).id; at !== null; at = this.tree.get(at)?.parent ?? null) {
+      ids.unshift(at);
+      if (at === from) {
+        return ids;
+      }
+    }
+    return from === undefined ? ids : fail(`Snapshot ${this.find(from).id} does not lie on the way to snapshot ${end}.`);
+  }
+
   /** Gives the id back. Throws UserError when there is no such snapshot. */
   known(id: SnapshotId): SnapshotId {
     return this.find(id).id;

@@ -1,0 +1,114 @@
+// The Python that looks at several moments within one command of gdb's, so that nobody else sees anything but the moment
+// that is on screen. What a moment is the server knows ("monitor _view N").
+
+export const momentScript = `
+import gdb, hashlib, json, re
+
+class RollpointMoments:
+    """Leads gdb to other moments; with "with", back to the one on screen, whatever happens."""
+    def __init__(self, screen):
+        self.screen = screen
+
+    def __enter__(self):
+        self.calls = gdb.parameter("may-call-functions")
+        gdb.execute("set may-call-functions off", to_string=True)
+        # gdb caches stacks and code; with this all memory, in pieces that hold what a container has in a row.
+        self.line = gdb.parameter("dcache line-size")
+        self.cached = not re.search("^[0-9]", gdb.execute("info mem", to_string=True), re.M)
+        if self.cached:
+            gdb.execute("set dcache line-size 512", to_string=True)
+            gdb.execute("mem 0 0 rw cache", to_string=True)
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.show(self.screen)
+        finally:
+            if self.cached:
+                gdb.execute("delete mem", to_string=True)
+                gdb.execute("mem auto", to_string=True)
+                gdb.execute("set dcache line-size %d" % self.line, to_string=True)
+            if self.calls:
+                gdb.execute("set may-call-functions on", to_string=True)
+
+    def show(self, moment):
+        gdb.execute("monitor _view %s" % ("now" if moment is None else moment), to_string=True)
+        try:
+            gdb.execute("maintenance flush register-cache", to_string=True)
+        except gdb.error:
+            gdb.execute("flushregs", to_string=True)
+        for cache in ("stack-cache", "code-cache"):
+            if gdb.parameter(cache):
+                gdb.execute("set %s off" % cache, to_string=True)
+                gdb.execute("set %s on" % cache, to_string=True)
+
+def rollpoint_base(frame):
+    """What tells two calls of one function apart: where the caller's stack ends; None for the outermost."""
+    try:
+        caller = frame.older()
+        return int(caller.read_register("rsp")) if caller is not None else None
+    except gdb.error:
+        return None
+
+def rollpoint_select(level, function, base, strict):
+    """Selects the frame of that call, else of the innermost call of that function."""
+    frame = gdb.newest_frame()
+    if function is None:
+        for _ in range(level):
+            frame = frame.older() or frame
+        frame.select()
+        return
+    found, steps = None, 0
+    while frame is not None and steps < 500:
+        if frame.name() == function:
+            own = rollpoint_base(frame)
+            if found is None or own == base:
+                found = frame
+            if base is None or own is None or own >= base:
+                break
+        frame, steps = frame.older(), steps + 1
+    if found is None and strict:
+        raise gdb.GdbError('"%s" was not running.' % function)
+    (found or gdb.newest_frame()).select()
+
+def rollpoint_text(value):
+    """As a client shows it, its type, and all of it as a digest."""
+    if value.is_lazy:
+        value.fetch_lazy()
+    full = value.format_string(max_elements=200)
+    summary = rollpoint_summary(value)
+    text = summary if summary is not None else value.format_string()
+    return {"value": text, "type": str(value.type), "digest": hashlib.sha1(full.encode("utf-8", "replace")).hexdigest()}
+
+def rollpoint_evaluate(expressions):
+    result = []
+    for expression in expressions:
+        try:
+            result.append(rollpoint_text(gdb.parse_and_eval(expression)))
+        except Exception as error:
+            result.append({"message": str(error)})
+    return result
+
+def rollpoint_answer(result):
+    gdb.write(json.dumps(result).encode("utf-8", "replace").hex() + "\\n")
+
+def rollpoint_values(text):
+    """Expressions at moments, in one frame; a list for each moment, and the frame's base."""
+    request = json.loads(text)
+    base, result = request["base"], []
+    try:
+        if base is None and request["function"] is not None:
+            rollpoint_select(request["level"], None, None, False)
+            base = rollpoint_base(gdb.selected_frame())
+    except gdb.error:
+        pass
+    with RollpointMoments(request["screen"]) as moments:
+        for moment in request["moments"]:
+            try:
+                moments.show(moment)
+                rollpoint_select(request["level"], request["function"], base, request["strict"])
+                result.append(rollpoint_evaluate(request["expressions"]))
+            except Exception as error:
+                result.append([{"message": str(error)} for _ in request["expressions"]])
+    rollpoint_answer({"base": base, "values": result})
+`;

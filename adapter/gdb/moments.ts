@@ -1,0 +1,54 @@
+// Values at other moments than the one on screen, each asked for in one command of gdb's.
+// Must not know the list of snapshots or DAP.
+import { UserError } from '../errors';
+import type { Gdb } from './backend';
+import { momentScript } from './momentScript';
+
+export type Moment = number | null;
+
+/** A frame to be found again: by thread and function, and by where its caller's stack ends. */
+export interface Place {
+  threadId: number;
+  level: number;
+  function: string | null;
+  /** Otherwise the newest frame will do where the function is not running. */
+  strict: boolean;
+}
+
+export type Valued = { value: string; type: string; digest: string; message?: undefined } | { message: string };
+
+const atOnce = 20;
+
+export class Moments {
+  private loaded: Promise<unknown> | undefined;
+
+  constructor(private readonly gdb: Gdb) {}
+
+  /**
+   * For each moment a value of each expression. `screen`: what is shown, before and after. Between portions
+   * `proceed` is asked; false ends it with what there is.
+   */
+  async values(moments: readonly Moment[], expressions: readonly string[], place: Place, screen: Moment, proceed: (done: number) => boolean = () => true): Promise<Valued[][]> {
+    const result: Valued[][] = [];
+    let base: number | null = null;
+    for (let at = 0; at < moments.length && proceed(at); at += atOnce) {
+      const request = { moments: moments.slice(at, at + atOnce), expressions, screen, level: place.level, function: place.function, strict: place.strict, base };
+      const answer: { base: number | null; values: Valued[][] } = await this.call('rollpoint_values', request, place.threadId);
+      base = answer.base;
+      result.push(...answer.values);
+    }
+    return result;
+  }
+
+  /** Runs a function of the script with `request` in the thread; what it answers. Throws UserError in gdb's words. */
+  async call<T>(name: string, request: object, threadId: number): Promise<T> {
+    if (!this.gdb.hasPython) {
+      throw new UserError('This gdb was built without Python, which looking at several snapshots needs: set "gdb" in the launch configuration to another one.');
+    }
+    this.loaded ??= this.gdb.python(momentScript);
+    await this.loaded;
+    const hex = Buffer.from(JSON.stringify(request)).toString('hex');
+    const output = await this.gdb.console(`python ${name}(bytes.fromhex('${hex}').decode())`, { threadId });
+    return JSON.parse(Buffer.from(output.trim().split('\n').at(-1) ?? '', 'hex').toString()) as T;
+  }
+}

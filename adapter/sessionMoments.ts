@@ -1,0 +1,90 @@
+// What several snapshots say of the program, without running it: the history of a value.
+// Must not know how gdb is led through them, or what keeps them.
+import { UserError } from './errors';
+import { Moments, type Moment, type Place, type Valued } from './gdb/moments';
+import type { HistoryPoint, Requests, SnapshotId } from './protocol';
+import type { Run } from './sessionRun';
+
+type Arguments<Name extends keyof Requests> = Partial<Requests[Name]['args']>;
+
+export class SessionMoments {
+  private readonly moments: Moments;
+
+  constructor(private readonly run: Run) {
+    this.moments = new Moments(run.gdb);
+  }
+
+  async history({ expression, from, to, frameId, threadId }: Arguments<'rollpoint/valueHistory'>): Promise<HistoryPoint[]> {
+    const { run } = this;
+    const text = requireExpression(expression);
+    run.execution.requireStopped();
+    const place = await this.place(frameId, threadId);
+    return run.snapshots.undisturbed(async () => {
+      const ids = run.snapshots.branch(from, to);
+      const values = await this.valuesAt(ids, [text], place);
+      let before: string | undefined;
+      return ids.map((id, index) => {
+        const valued = values[index]![0]!;
+        if (valued.message !== undefined) {
+          const changed = before !== undefined && before !== '';
+          before = '';
+          return { id, value: null, type: null, changed, message: valued.message };
+        }
+        const changed = before !== undefined && before !== valued.digest;
+        before = valued.digest;
+        return { id, value: valued.value, type: valued.type, changed };
+      });
+    });
+  }
+
+  /** Within `undisturbed`. A list for each moment. */
+  async valuesAt(moments: readonly Moment[], expressions: readonly string[], place: Place, proceed?: (done: number) => boolean): Promise<Valued[][]> {
+    const { run } = this;
+    const { tid } = await run.stack.thread(place.threadId);
+    const there = moments.filter((moment) => run.host.hasThread(moment, tid));
+    const values = await this.looking(() => this.moments.values(there, expressions, place, run.snapshots.peeking, proceed));
+    const missing: Valued = { message: `Thread ${tid} was not there.` };
+    return moments.map((moment) => values[there.indexOf(moment)] ?? expressions.map(() => missing));
+  }
+
+  /** The frame that a client means; without one that of the last stop, or whatever stands in its place. */
+  async place(frameId: number | undefined, threadId: number | undefined): Promise<Place> {
+    const { run } = this;
+    if (frameId !== undefined) {
+      const frame = run.stack.frame(frameId);
+      return { threadId: frame.threadId, level: frame.level, function: known(frame.function), strict: true };
+    }
+    const thread = threadId ?? run.stops.threadId;
+    const { frames } = await run.stack.list(thread, 0, 1);
+    return { threadId: thread, level: 0, function: known(frames[0]?.function), strict: false };
+  }
+
+  /** Nothing that gdb does meanwhile may become the present. */
+  private async looking<T>(work: () => Promise<T>): Promise<T> {
+    const { peek } = this.run;
+    peek.passing = true;
+    try {
+      return await work();
+    } finally {
+      peek.passing = false;
+    }
+  }
+}
+
+function known(name: string | undefined): string | null {
+  return name === undefined || name === '??' ? null : name;
+}
+
+export function requireExpression(expression: unknown): string {
+  if (typeof expression !== 'string' || expression.trim() === '') {
+    throw new UserError('Give an "expression".', false);
+  }
+  return expression.trim();
+}
+
+export function requireId(id: unknown): SnapshotId {
+  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 1) {
+    throw new UserError(`"${String(id)}" is no snapshot: give its number in "id".`, false);
+  }
+  return id;
+}
