@@ -189,8 +189,8 @@ export interface Requests {
     result: { points: HistoryPoint[] };
   };
   /**
-   * Finds the last time that the expression changed between `good`, an earlier snapshot of the branch, and `bad`: two neighbours
-   * `before` and `after`. Then restores `before`, runs to the place of that change, and stops there; a `stopped` event
+   * Finds two neighbours of the branch from `good`, an earlier snapshot, to `bad`: at `before` the expression has the value
+   * that it has at `good`, at `after` it has not. Then restores `before`, runs to the place of that change, and stops there; a `stopped` event
    * follows. Sends progress events; DAP's `cancel` (by progress or request id) ends it, with the process where it was.
    */
   'rollpoint/findChange': {

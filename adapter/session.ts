@@ -38,6 +38,7 @@ export class RollpointSession extends DebugSession {
       output: (category, output) => this.sendEvent(event('output', { category, output })),
       caughtUp: () =>
         this.outStream.writableLength > manyBytes ? new Promise((done) => this.outStream.once('drain', () => done())) : undefined,
+      wantsProgress: true,
       runInTerminal: undefined,
     };
     const current = () => this.requireRun();
@@ -47,6 +48,7 @@ export class RollpointSession extends DebugSession {
       launch: (args: Partial<LaunchAttributes>) => this.begin(() => planLaunch(args)),
       attach: (args: Partial<AttachAttributes>) => this.begin(() => planAttach(args)),
       disconnect: (args: DebugProtocol.DisconnectArguments) => this.leave(args?.terminateDebuggee),
+      cancel: (args: DebugProtocol.CancelArguments) => this.run?.tasks.cancel(args ?? {}),
       ...executionRequests(current),
       ...breakpointRequests(current),
       ...inspectionRequests(current, sources),
@@ -65,7 +67,7 @@ export class RollpointSession extends DebugSession {
         if (!handler) {
           throw new UserError(`Rollpoint does not know the request "${request.command}".`, false);
         }
-        return handler((request.arguments ?? {}) as never);
+        return handler((request.arguments ?? {}) as never, request.seq);
       },
     );
   }
@@ -74,6 +76,7 @@ export class RollpointSession extends DebugSession {
     if (args.pathFormat && args.pathFormat !== 'path') {
       throw new UserError('Rollpoint knows paths of the file system only: set "pathFormat" to "path".');
     }
+    this.client.wantsProgress = args.supportsProgressReporting !== false;
     if (args.supportsRunInTerminalRequest) {
       this.client.runInTerminal = (terminal) =>
         new Promise((done, fail) => {

@@ -23,6 +23,7 @@ export const capabilities: DebugProtocol.Capabilities = {
   supportsCompletionsRequest: true,
   completionTriggerCharacters: ['.', '>', ':'],
   supportsExceptionInfoRequest: true,
+  supportsCancelRequest: true,
   supportsTerminateRequest: true,
   supportTerminateDebuggee: true,
   supportsDelayedStackTraceLoading: true,

@@ -2,7 +2,7 @@
 // Must not know how gdb is led through them, or what keeps them.
 import { UserError } from './errors';
 import { Moments, type Moment, type Place, type Valued } from './gdb/moments';
-import type { HistoryPoint, Requests, SnapshotId } from './protocol';
+import type { HistoryPoint, Requests, SnapshotId, SnapshotLocation } from './protocol';
 import type { Run } from './sessionRun';
 
 type Arguments<Name extends keyof Requests> = Partial<Requests[Name]['args']>;
@@ -57,6 +57,25 @@ export class SessionMoments {
     const thread = threadId ?? run.stops.threadId;
     const { frames } = await run.stack.list(thread, 0, 1);
     return { threadId: thread, level: 0, function: known(frames[0]?.function), strict: false };
+  }
+
+  /** The frame of what is on screen that `place` means. Throws UserError when it is not there. */
+  async frameOf({ threadId, level, function: name, strict }: Place): Promise<{ threadId: number; level: number }> {
+    if (name === null) {
+      return { threadId, level };
+    }
+    const { frames } = await this.run.stack.list(threadId, 0, 200);
+    const found = frames.find((frame) => frame.function === name);
+    if (!found && strict) {
+      throw new UserError(`"${name}" is not running there.`);
+    }
+    return { threadId, level: found?.level ?? 0 };
+  }
+
+  /** Where the instruction before the present one belongs: the thread has just made it. */
+  async lastLine(threadId: number): Promise<SnapshotLocation | null> {
+    const { name, path, line } = await this.moments.lastLine(threadId);
+    return name === null ? null : { name, ...(path === null ? {} : { path }), ...(line === null ? {} : { line }) };
   }
 
   /** Nothing that gdb does meanwhile may become the present. */

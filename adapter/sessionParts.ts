@@ -85,9 +85,11 @@ export interface Client {
   output(category: 'console' | 'stdout' | 'stderr' | 'important', text: string): void;
   /** Undefined while the client reads as fast as we write. */
   caughtUp(): Promise<void> | undefined;
+  /** Of work that takes its time. */
+  wantsProgress: boolean;
   runInTerminal: ((args: DebugProtocol.RunInTerminalRequestArguments) => Promise<void>) | undefined;
 }
 
-/** Answers one request: the body of the response. */
-export type Handler = (args: never) => Promise<object | void> | object | void;
+/** Answers one request: the body of the response. `id`: of the request, by which a client may cancel it. */
+export type Handler = (args: never, id: number) => Promise<object | void> | object | void;
 export type Handlers = Record<string, Handler>;

@@ -20,6 +20,7 @@ import { SessionMoments } from './sessionMoments';
 import { Peeking } from './sessionPeek';
 import { Revival } from './sessionRevival';
 import { SessionStops } from './sessionStops';
+import { Tasks } from './sessionTask';
 import { SnapshotManager } from './snapshots/manager';
 
 export class Run {
@@ -33,6 +34,7 @@ export class Run {
   readonly revival: Revival;
   readonly peek: Peeking;
   readonly moments: SessionMoments;
+  readonly tasks: Tasks;
   readonly host: DebuggeeHost;
   private readonly output: DebuggeeOutput;
   private ending: Promise<void> | undefined;
@@ -97,6 +99,7 @@ export class Run {
     this.revival = new Revival(this);
     this.peek = new Peeking(this);
     this.moments = new SessionMoments(this);
+    this.tasks = new Tasks(client);
     this.snapshots = new SnapshotManager({
       core: this.host.snapshots,
       restorer: this.stops,

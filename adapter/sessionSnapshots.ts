@@ -2,13 +2,14 @@
 // Must not know how snapshots are taken or restored.
 import { codeOf, UserError } from './errors';
 import type { RequestName, Requests } from './protocol';
+import { findChange } from './sessionFind';
 import { addressOf } from './sessionMemory';
 import { requireId } from './sessionMoments';
 import type { Handlers } from './sessionParts';
 import type { Run } from './sessionRun';
 
 type SnapshotHandlers = {
-  [Name in RequestName]?: (args: Partial<Requests[Name]['args']>) => Promise<Requests[Name]['result']> | Requests[Name]['result'];
+  [Name in RequestName]?: (args: Partial<Requests[Name]['args']>, id: number) => Promise<Requests[Name]['result']> | Requests[Name]['result'];
 };
 
 export function snapshotRequests(current: () => Run): Handlers {
@@ -45,6 +46,10 @@ export function snapshotRequests(current: () => Run): Handlers {
       await run.execution.whileStopped(async () => run.execution.requireStopped(), { stay: true });
       await run.snapshots.peek(wanted);
       return {};
+    },
+    'rollpoint/findChange': (args, id) => {
+      const run = current();
+      return run.tasks.run('Finding where it changed', id, (task) => findChange(run, args, task));
     },
     'rollpoint/valueHistory': async (args) => ({ points: await current().moments.history(args) }),
     'rollpoint/readSnapshotMemory': async ({ id, address, count }) => {

@@ -14,6 +14,7 @@ export class SessionStops implements Restorer, Whereabouts {
   threadId = 1;
   exception: ExceptionReport | undefined;
   private location: SnapshotLocation | null = null;
+  private quiet = false;
 
   constructor(private readonly run: Run) {}
 
@@ -128,7 +129,20 @@ export class SessionStops implements Restorer, Whereabouts {
       throw failure instanceof UserError ? failure : this.run.host.broken ? new BrokenProgramError(text) : new UserError(text);
     }
     await snapshots.onStop({ kind: 'goto', restoring: true });
+    if (this.quiet) {
+      return;
+    }
     this.send({ ...report, description: `Restored snapshot ${id}`, text: undefined, exception: undefined });
+  }
+
+  /** The stop that a restore makes is not told: it is on the way to another one. */
+  async quietly(work: () => Promise<void>): Promise<void> {
+    this.quiet = true;
+    try {
+      await work();
+    } finally {
+      this.quiet = false;
+    }
   }
 
   /** A restore that nobody asked for: the program was killed while it ran. */

@@ -9,20 +9,22 @@ import type { FrameContext } from './stack';
 /** Four debug registers of 8 bytes. */
 const mostBytes = 32;
 
-/** Throws UserError where there is no memory to watch, or too much of it. */
-export async function dataTarget(gdb: Gdb, expression: string, frame: FrameContext | undefined): Promise<WatchTarget> {
+/** Address and size of a value; undefined where it has no place in memory. */
+export async function placeInMemory(gdb: Gdb, expression: string, frame: FrameContext | undefined): Promise<{ address: string; bytes: number } | undefined> {
   const evaluate = async (text: string): Promise<string> =>
     (await gdb.command<{ value: string }>(`-data-evaluate-expression${inFrame(frame)} ${quote(text)}`)).value;
-  let address: string | undefined;
-  try {
-    address = /0x[0-9a-f]+/.exec(await evaluate(`&(${expression})`))?.[0];
-  } catch {
-    address = undefined;
-  }
-  if (!address) {
+  const text = await evaluate(`&(${expression})`).catch(() => '');
+  const address = /0x[0-9a-f]+/.exec(text)?.[0];
+  return address === undefined ? undefined : { address, bytes: Number.parseInt(await evaluate(`sizeof(${expression})`), 10) };
+}
+
+/** Throws UserError where there is no memory to watch, or too much of it. */
+export async function dataTarget(gdb: Gdb, expression: string, frame: FrameContext | undefined): Promise<WatchTarget> {
+  const place = await placeInMemory(gdb, expression, frame);
+  if (!place) {
     throw new UserError(`"${expression}" is not in memory: it is in a register or a computed value.`, false);
   }
-  const bytes = Number.parseInt(await evaluate(`sizeof(${expression})`), 10);
+  const { address, bytes } = place;
   if (!(bytes > 0) || bytes > mostBytes) {
     throw new UserError(`"${expression}" has ${bytes} bytes; the processor can watch ${mostBytes} at most. Watch one of its parts.`, false);
   }

@@ -92,6 +92,19 @@ def rollpoint_evaluate(expressions):
 def rollpoint_answer(result):
     gdb.write(json.dumps(result).encode("utf-8", "replace").hex() + "\\n")
 
+def rollpoint_last_line(_):
+    """The source line that has just been carried out, in the innermost frame that has one."""
+    frame = gdb.newest_frame()
+    name, sal = frame.name(), gdb.find_pc_line(frame.pc() - 1)
+    while frame is not None and (frame.function() is None or sal.symtab is None):
+        # Code without a source did it, for its caller.
+        frame = frame.older()
+        sal = frame.find_sal() if frame is not None else sal
+    if frame is not None:
+        name = frame.name()
+    path = sal.symtab.fullname() if frame is not None else None
+    rollpoint_answer({"name": name, "path": path, "line": sal.line if path is not None else None})
+
 def rollpoint_values(text):
     """Expressions at moments, in one frame; a list for each moment, and the frame's base."""
     request = json.loads(text)

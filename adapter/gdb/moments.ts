@@ -40,6 +40,11 @@ export class Moments {
     return result;
   }
 
+  /** Source of the instruction that the thread made last; of its caller where that has none. */
+  lastLine(threadId: number): Promise<{ name: string | null; path: string | null; line: number | null }> {
+    return this.call('rollpoint_last_line', {}, threadId);
+  }
+
   /** Runs a function of the script with `request` in the thread; what it answers. Throws UserError in gdb's words. */
   async call<T>(name: string, request: object, threadId: number): Promise<T> {
     if (!this.gdb.hasPython) {

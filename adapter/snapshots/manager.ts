@@ -160,15 +160,10 @@ export class SnapshotManager {
    * first. Throws UserError when there is no such way.
    */
   branch(from?: SnapshotId, to?: SnapshotId): SnapshotId[] {
-    const end = to ?? this.tree.peeking ?? this.tree.current ?? fail('There is no snapshot yet.');
-    const ids: SnapshotId[] = [];
-    for (let at: SnapshotId | null = this.find(end).id; at !== null; at = this.tree.get(at)?.parent ?? null) {
-      ids.unshift(at);
-      if (at === from) {
-        return ids;
-      }
-    }
-    return from === undefined ? ids : fail(`Snapshot ${this.find(from).id} does not lie on the way to snapshot ${end}.`);
+    const end = this.find(to ?? this.tree.peeking ?? this.tree.current ?? fail('There is no snapshot yet.')).id;
+    const ids = this.tree.way(end);
+    const start = from === undefined ? 0 : ids.indexOf(this.find(from).id);
+    return start < 0 ? fail(`Snapshot ${from} does not lie on the way to snapshot ${end}.`) : ids.slice(start);
   }
 
   /** Gives the id back. Throws UserError when there is no such snapshot. */
@@ -212,6 +207,17 @@ export class SnapshotManager {
         await this.rollBackTo(() => this.find(id), () => this.parts.viewer.enter());
       }
       return id;
+    });
+  }
+
+  /** The snapshot of what the process is now: the one that it stands on, else a new one. */
+  keepPresent(): Promise<SnapshotId> {
+    return this.exclusively(async () => {
+      this.requireStopped('taken');
+      if (this.tree.hasMoved) {
+        await this.capture('restore');
+      }
+      return this.tree.current ?? fail('There is no snapshot of the present.');
     });
   }
 

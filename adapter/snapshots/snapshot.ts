@@ -86,6 +86,15 @@ export class SnapshotTree {
     return candidate;
   }
 
+  /** From the root to `id`. */
+  way(id: SnapshotId): SnapshotId[] {
+    const ids: SnapshotId[] = [];
+    for (let at = this.byId.get(id); at; at = this.parentOf(at)) {
+      ids.unshift(at.id);
+    }
+    return ids;
+  }
+
   /** Copies, in the order taken. */
   list(): SnapshotList {
     const snapshots = [...this.byId.values()].sort((a, b) => a.id - b.id).map((snapshot) => structuredClone(snapshot));
