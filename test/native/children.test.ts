@@ -74,6 +74,34 @@ describe('children', () => {
     expect(await said(/ended (\d+)/), output).to.equal('0');
   });
 
+  it('with threads, born and ended since, go back and forth where nobody can choose numbers', async () => {
+    rig = await Rig.launch('crews');
+    await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+    await rig.continueToBreakpoint();
+    const told: string[] = [];
+    const back = async (id: number) => {
+      told.push(...(await rig.core.rollback(id)).warnings.map(({ message }) => message));
+      expect(await rig.core.verify(id)).to.deep.equal([]);
+    };
+    const armed = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.continueToBreakpoint();
+    const changed = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    for (let turn = 0; turn < 2; ++turn) {
+      await back(armed.id);
+      await rig.continueToBreakpoint();
+      // What is captured now has threads under the numbers that they have come to have.
+      const again = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      await back(changed.id);
+      await rig.continueToBreakpoint();
+      await back(again.id);
+      await rig.continueToBreakpoint();
+    }
+    await rig.clearBreakpoints();
+    expect(await rig.continue(), await rig.outputSoFar()).to.deep.include({ type: 'exited', code: 0 });
+    if (process.getuid!() !== 0) expect(told.join('\n')).to.match(/threads? ha(s another id|ve other ids) than before/);
+    else expect(told).to.deep.equal([]);
+  }).timeout(300_000);
+
   it('and the program itself: an exec loses the snapshots before it, and says so', async () => {
     rig = await Rig.launch('endings', ['exec', '/bin/sh', '-c', 'exit 3']);
     await rig.breakAt('main');

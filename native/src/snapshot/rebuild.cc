@@ -131,10 +131,7 @@ RollbackResult rebuild(EngineState& state, SnapshotId id) {
     if (born != before) result.renamed.insert(result.renamed.begin(), {before, born});
     const pid_t inside = process.id_inside(born);
     if (auto now = target.threads.find(born); now != target.threads.end() && now->second.id_inside != inside)
-      result.warnings.push_back({"process", "The program is process " + std::to_string(inside) + " now; it was process " + std::to_string(now->second.id_inside) + "."});
-    const auto others = std::count_if(target.threads.begin(), target.threads.end(), [&](auto& entry) { return entry.first != born && entry.second.id_inside != process.id_inside(entry.first); });
-    if (others > 0)
-      result.warnings.push_back({"threads", std::to_string(others) + (others == 1 ? " thread has another id" : " threads have other ids") + " than before: the C library has been told, but a lock that one of them holds and the kernel checks is not its own any more. \"pidNamespace\": true keeps the ids."});
+      result.warnings.insert(result.warnings.begin(), {"process", "The program is process " + std::to_string(inside) + " now; it was process " + std::to_string(now->second.id_inside) + "."});
     if (std::any_of(target.warnings.begin(), target.warnings.end(), [](auto& warning) { return warning.kind == "children"; }))
       result.warnings.push_back({"children", "Child processes that it had are no longer its own."});
     return result;

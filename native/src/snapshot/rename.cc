@@ -17,12 +17,16 @@ void rename_everywhere(EngineState& state, pid_t from, pid_t to) {
 
 }  // namespace
 
-void rename_thread(EngineState& state, pid_t from, pid_t to) {
-  if (from == to) return;
-  // The kernel may have given out an id anew that a thread of a snapshot once had: that one is gone, and no id of a
-  // live task is negative.
-  if (state.referenced(to)) rename_everywhere(state, to, -to);
+pid_t rename_thread(EngineState& state, pid_t from, pid_t to) {
+  if (from == to) return to;
+  pid_t moved = to;
+  if (state.referenced(from) && state.referenced(to)) {
+    // No id of a live task is negative.
+    for (moved = -1; state.referenced(moved);) --moved;
+    rename_everywhere(state, to, moved);
+  }
   rename_everywhere(state, from, to);
+  return moved;
 }
 
 }  // namespace rollpoint::snapshot

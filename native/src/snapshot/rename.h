@@ -5,7 +5,8 @@
 
 namespace rollpoint::snapshot {
 
-/// In every snapshot. The debuggee itself sees no change: inside its pid namespace the id is the old one.
-void rename_thread(EngineState& state, pid_t from, pid_t to);
+/// In every snapshot. The debuggee itself sees no change: inside its pid namespace the id is the old one. Another thread that
+/// was called `to` is gone, and called as is returned from here on.
+pid_t rename_thread(EngineState& state, pid_t from, pid_t to);
 
 }  // namespace rollpoint::snapshot

@@ -32,9 +32,13 @@ using util::RangeSet;
 
 namespace {
 
-std::vector<RenamedThread> restore_thread_list(EngineState& state, const Snapshot& target) {
+Warning other_ids(size_t count) {
+  return {"threads", std::to_string(count) + (count == 1 ? " thread has another id" : " threads have other ids") + " than before: the C library has been told, but a lock that one of them holds and the kernel checks is not its own any more. \"pidNamespace\": true keeps the ids."};
+}
+
+void restore_thread_list(EngineState& state, const Snapshot& target, RollbackResult& result) {
   const bool choose = state.process.may_choose_ids();
-  std::vector<RenamedThread> renamed;
+  size_t others = 0;
   std::vector<pid_t> extra, missing;
   for (auto& [tid, tracee] : state.process.tracees())
     if (!target.threads.contains(tid)) extra.push_back(tid);
@@ -42,18 +46,25 @@ std::vector<RenamedThread> restore_thread_list(EngineState& state, const Snapsho
     if (auto* tracee = state.process.find(tid); tracee && tracee->parked()) tracee->set_state(ThreadState::kStopped);
   for (auto& [tid, thread] : target.threads)
     if (!state.process.find(tid)) missing.push_back(tid);
-  for (pid_t tid : missing) {
-    const pid_t born = recreate_thread(state.process, target.threads.at(tid), choose).tid();
+  for (size_t i = 0; i < missing.size(); ++i) {
+    const pid_t tid = missing[i];
+    const auto& saved = target.threads.at(tid);
+    const pid_t born = recreate_thread(state.process, saved, choose).tid();
+    others += state.process.id_inside(born) != saved.id_inside;
     if (born == tid) continue;
-    rename_thread(state, tid, born);
-    renamed.push_back({tid, born});
+    // The kernel may have given it the id of one that is still to come back.
+    const pid_t moved = rename_thread(state, tid, born);
+    std::replace(missing.begin() + static_cast<ptrdiff_t>(i), missing.end(), born, moved);
+    result.renamed.push_back({tid, born});
   }
   for (pid_t tid : extra) {
     auto& tracee = state.process.at(tid);
     if (state.referenced(tid)) park(state.process, tracee);
     else end_thread(state.process, tracee);
   }
-  return renamed;
+  if (!others) return;
+  state.any_thread_id = true;
+  result.warnings.push_back(other_ids(others));
 }
 
 // Pages that the target lacks: back to nothing, or to their file.
@@ -227,10 +238,10 @@ void restore_attributes(EngineState& state, const Snapshot& target, const std::v
 
 RollbackResult apply(EngineState& state, const Snapshot& target, const resources::Place& place) {
   RollbackResult result;
-  result.renamed = restore_thread_list(state, target);
+  restore_thread_list(state, target, result);
   util::fault_point("threads");
   auto& files = *state.hooks.files;
-  result.warnings = files.restore(state.process.pid(), target.state.files);
+  for (auto& warning : files.restore(state.process.pid(), target.state.files)) result.warnings.push_back(std::move(warning));
   util::fault_point("files");
   auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break, mapped_by_descriptor(target));
   restore_mapping_names(state.process, maps, target.maps);
@@ -282,7 +293,7 @@ void check_feasible(EngineState& state, const Snapshot& target) {
   for (auto& [tid, tracee] : state.process.tracees())
     if (tracee->in_vfork) refuse("Thread " + std::to_string(tid) + " waits for a child process that has borrowed its memory (vfork). Try again in a moment.");
   for (auto& [tid, thread] : target.threads)
-    if (!state.process.find(tid) && (tid == state.process.pid() || !(state.any_thread_id || state.process.may_choose_ids())))
+    if (!state.process.find(tid) && (tid == state.process.pid() || !(state.any_thread_id || !state.followed || state.process.may_choose_ids())))
       refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
   if (auto why = why_unreadable(state.process); !why.empty()) refuse(why);
   if (auto reasons = obstacles(tracked_maps(state.process), target.maps, [&](const std::string& path) { return state.hooks.files->will_exist(target.state.files, path); }, mapped_by_descriptor(target)); !reasons.empty()) refuse(reasons.front());
@@ -297,6 +308,8 @@ std::vector<Warning> foresee(EngineState& state, const Snapshot& target) {
     return {{"refused", error.what()}};
   }
   auto left = state.hooks.files->foresee(target.state.files);
+  const auto missing = std::count_if(target.threads.begin(), target.threads.end(), [&](auto& entry) { return !state.process.find(entry.first); });
+  if (missing > 0 && !state.process.may_choose_ids()) left.push_back(other_ids(static_cast<size_t>(missing)));
   for (auto& warning : resources::foresee_process_state(state.process, target.state)) left.push_back(std::move(warning));
   for (auto& [tid, saved] : target.threads)
     if (state.process.find(tid))

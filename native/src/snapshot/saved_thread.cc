@@ -70,7 +70,8 @@ void restore_own_state(Process& process, Tracee& tracee, const SavedThread& save
 
 SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* before, uint32_t id) {
   SavedThread saved;
-  saved.id_inside = before ? before->id_inside : process.id_inside(tracee.tid());
+  // Without a namespace it may have come back under another one; with one it was given the same.
+  saved.id_inside = before && process.nested() ? before->id_inside : process.id_inside(tracee.tid());
   saved.registers = tracee.resumable_registers();
   saved.call_at = tracee.call_at();
   saved.xstate = tracee.xstate();

@@ -180,92 +180,6 @@ void Tree::end_surplus(const TreeSnapshot& wanted) {
   }
 }
 
-// In the order of their numbers, and as one goes: where the kernel lets nobody choose, the next number is the next one.
-std::set<const Relative*> Tree::bring_back(TreeSnapshot& wanted, RollbackResult& result) {
-  std::set<const Relative*> there_again;
-  struct Missing {
-    pid_t id_inside;
-    Member* member;
-    Zombie* zombie;
-    pid_t parent() const { return member ? member->relative->parent() : zombie->stat.parent; }
-    std::string name() const { return (member ? "Child process " : "The ended child process ") + std::to_string(id_inside); }
-  };
-  std::vector<Missing> missing;
-  for (auto& member : wanted.members)
-    if (!member.relative->alive()) missing.push_back({member.id_inside, &member, nullptr});
-  const auto there = missing.empty() && wanted.zombies.empty() ? std::vector<Zombie>{} : zombies();
-  for (auto& zombie : wanted.zombies)
-    if (std::none_of(there.begin(), there.end(), [&](auto& other) { return other.pid == zombie.pid; })) missing.push_back({zombie.id_inside, nullptr, &zombie});
-  std::sort(missing.begin(), missing.end(), [](auto& a, auto& b) { return a.id_inside < b.id_inside; });
-  std::vector<std::pair<Zombie*, pid_t>> to_end;
-  auto tell = [&](std::string message) { result.warnings.push_back({"children", std::move(message)}); };
-  for (bool more = true; more;) {
-    more = false;
-    for (auto it = missing.begin(); it != missing.end();) {
-      auto* parent = family_.process(it->parent());
-      if (!parent) {
-        ++it;
-        continue;
-      }
-      try {
-        const auto& stat = it->member ? it->member->stat : it->zombie->stat;
-        const pid_t born = bear(*parent, {.id_inside = it->id_inside, .exit_signal = stat.exit_signal, .plain_signals = it->zombie != nullptr});
-        if (const pid_t inside = parent->nested() ? tracee::id_inside("/proc/" + std::to_string(born)) : born; inside != it->id_inside)
-          tell(it->name() + (it->member ? " had ended since; it is there again" : ", for which its parent has still to wait, is there again") + ", but its number is " + std::to_string(inside) + " now, which the program does not know. \"pidNamespace\" in the launch configuration keeps numbers.");
-        if (!it->member) to_end.emplace_back(it->zombie, born);
-        else if (!embody(*it->member, *parent, born)) tell(it->name() + " is there again, but its /proc/PID/exe names its parent's program: only a privileged user can change that.");
-        if (it->member) there_again.insert(it->member->relative.get());
-        more = true;
-      } catch (const std::exception& error) {
-        if (it->member && it->member->relative->alive()) give_up(*it->member->relative);
-        tell(it->name() + " has gone since and does not come back: " + error.what());
-      }
-      it = missing.erase(it);
-    }
-  }
-  for (auto& left : missing) tell(left.name() + " has gone since and does not come back: its parent is not part of the program.");
-  for (auto& [zombie, born] : to_end) {
-    end_as(*family_.process(zombie->stat.parent), born, zombie->stat.exit_status);
-    const pid_t former = zombie->pid;
-    for (auto& [id, other] : snapshots_)
-      for (auto& entry : other.zombies)
-        if (entry.pid == former) entry.pid = born;
-  }
-  return there_again;
-}
-
-bool Tree::embody(const Member& member, tracee::Process& parent, pid_t born) {
-  auto& relative = *member.relative;
-  const pid_t former = relative.pid();
-  auto& process = relative.process();
-  const auto scratch = process.scratch;  // where none of its snapshots has anything
-  process.take_new_body(born);
-  process.scratch = parent.scratch;  // copied with the memory
-  process.add(born).note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
-  relative.set_job_stopped(false);
-  relative.engine->take_new_body(former);
-  for (auto& [id, other] : snapshots_) {
-    for (auto& entry : other.members) {
-      if (entry.relative.get() == &relative) family_.enroll(entry.relative);
-      if (entry.relative->parent() == former) entry.relative->set_parent(born);
-      if (entry.stat.parent == former) entry.stat.parent = born;
-    }
-    for (auto& zombie : other.zombies)
-      if (zombie.stat.parent == former) zombie.stat.parent = born;
-  }
-  const bool same_file = tracee::take_program_space(process, relative.space, scratch.value_or(*parent.scratch));
-  relative.engine->require_feasible(member.id);
-  return same_file;
-}
-
-// There is no process rather than half of one.
-void Tree::give_up(Relative& relative) {
-  auto* parent = family_.process(relative.parent());
-  const pid_t inside = relative.process().id_inside(relative.pid());
-  family_.kill(relative);
-  if (parent) reap(*parent, inside);
-}
-
 void Tree::restore_member(const Member& member, const resources::Place& place, RollbackResult& result) {
   auto& relative = *member.relative;
   auto& process = relative.process();
@@ -348,17 +262,7 @@ snapshot::RebuildResult Tree::rebuild() {
   family_.halt();  // who is born from here on stands
   auto result = root_.rebuild();
   const pid_t now = family_.root().pid();
-  std::set<Relative*> told;
-  for (auto& [id, tree] : snapshots_) {
-    for (auto& member : tree.members) {
-      if (told.insert(member.relative.get()).second) member.relative->engine->note_renamed(before, now);
-      if (member.relative->parent() == before) member.relative->set_parent(now);
-      for (pid_t* own : {&member.stat.parent, &member.stat.group, &member.stat.session})
-        if (*own == before) *own = now;
-    }
-    for (auto& zombie : tree.zombies)
-      if (zombie.stat.parent == before) zombie.stat.parent = now;
-  }
+  rename(before, now);
   const auto it = snapshots_.find(result.id);
   if (it == snapshots_.end() || (it->second.members.empty() && it->second.zombies.empty())) return result;
   auto whole = rollback(result.id);

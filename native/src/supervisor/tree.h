@@ -81,6 +81,10 @@ class Tree {
   /// As tracee::take_program_space.
   bool embody(const Member& member, tracee::Process& parent, pid_t born);
   void give_up(Relative& relative);
+  /// `born` is there; ended ones of any snapshot that had its id have another name from here on.
+  void free_name(pid_t born);
+  /// In every snapshot.
+  void rename(pid_t from, pid_t to);
   void restore_member(const Member& member, const resources::Place& place, snapshot::RollbackResult& result);
   /// The followed process and the members that live, with the tables of the snapshot.
   std::vector<resources::Holder> holders(snapshot::SnapshotId id, const TreeSnapshot& tree);

@@ -68,7 +68,7 @@ void Tree::foresee_children(const TreeSnapshot& wanted, std::vector<snapshot::Wa
   };
   for (auto& member : wanted.members) {
     if (!member.relative->alive()) {
-      ended("Child process " + std::to_string(member.relative->pid()), member.relative->parent(), true);
+      ended("Child process " + std::to_string(member.id_inside), member.relative->parent(), true);
       continue;
     }
     for (auto& warning : member.relative->engine->foresee(member.id)) {
@@ -79,7 +79,7 @@ void Tree::foresee_children(const TreeSnapshot& wanted, std::vector<snapshot::Wa
   if (wanted.zombies.empty()) return;
   const auto there = zombies();
   for (auto& zombie : wanted.zombies)
-    if (std::none_of(there.begin(), there.end(), [&](auto& other) { return other.pid == zombie.pid; })) ended("The ended child process " + std::to_string(zombie.pid), zombie.stat.parent, false);
+    if (std::none_of(there.begin(), there.end(), [&](auto& other) { return other.pid == zombie.pid; })) ended("The ended child process " + std::to_string(zombie.id_inside), zombie.stat.parent, false);
 }
 
 snapshot::Stats Tree::stats() const {

@@ -79,6 +79,8 @@ class Process {
   void reset_after_exec(pid_t former_tid);
   /// Stands for another process from here on, one that has no thread yet.
   void take_new_body(pid_t pid);
+  /// The process is gone, and its id another one's: called `name` from here on.
+  void lose_id(pid_t name) { pid_ = name; }
 
  private:
   pid_t pid_;

@@ -21,6 +21,14 @@ describeKind({
   launch: root ? {} : { pidNamespace: true },
 });
 describeKind({
+  kind: 'Child processes with threads, born and ended since',
+  program: 'crews',
+  args: ['--numbers'],
+  expected: 'restored',
+  note: 'For an ordinary user without `"pidNamespace": true` they may come back under other numbers; told.',
+  launch: root ? {} : { pidNamespace: true },
+});
+describeKind({
   kind: 'Child processes with `"snapshots.children": "ignore"`',
   program: 'children',
   args: ['--lasting', '--spawn'],
