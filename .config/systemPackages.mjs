@@ -60,6 +60,7 @@ const forTests = [
   program('zstd'),
   program('setpriv', 'util-linux'),
   program('git'),
+  program('redis-check-rdb', 'redis-tools'),
   { package: 'rustc', present: () => rustc() !== null },
   // gdb's printers of Rust's collections; a toolchain of rustup has them inside.
   { package: 'rust-gdb', present: hasRustPrinters },
