@@ -61,6 +61,7 @@ const forTests = [
   program('setpriv', 'util-linux'),
   program('git'),
   program('redis-check-rdb', 'redis-tools'),
+  program('apache2', 'apache2-bin'),
   { package: 'rustc', present: () => rustc() !== null },
   // gdb's printers of Rust's collections; a toolchain of rustup has them inside.
   { package: 'rust-gdb', present: hasRustPrinters },
