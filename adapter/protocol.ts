@@ -65,8 +65,8 @@ export type Moment = SnapshotId | null;
 /** A typed value that differs between two moments. */
 export interface VariableChange {
   /**
-   * `local`: of a frame that both moments have (same thread, same function, same place in the stack counted from its
-   * outermost frame). `global`: a variable of the program with static storage. `watch`: an expression of the request.
+   * `local`: of a frame that both moments have (same thread, same function, same place in the stack), and in scope in
+   * both. `global`: a variable of the program with static storage. `watch`: an expression of the request.
    */
   scope: 'local' | 'global' | 'watch';
   /** As a user writes it: `count`, `warehouse.orders`. */

@@ -12,11 +12,15 @@ import type { ChildPolicy } from './protocol';
 import { defaultSettings } from './rsp/client';
 import { RspServer } from './rsp/server';
 import type { TargetStop } from './rsp/target';
-import type { DebuggeeEnd, DebuggeeHost, DebuggeeOptions, HostListener, Terminals } from './sessionParts';
+import type { CoreDifferences, DebuggeeEnd, DebuggeeHost, DebuggeeOptions, HostListener, Terminals, ThreadAt } from './sessionParts';
 import type { SnapshotCore } from './snapshots/interfaces';
 
 /** A path of a unix socket has at most 107 bytes. */
 const longestFolder = 70;
+
+/** In struct user_regs_struct (sys/user.h), bytes. */
+const ripOffset = 16 * 8;
+const rspOffset = 19 * 8;
 
 export class SessionHost implements DebuggeeHost {
   readonly snapshots: SnapshotCore;
@@ -98,6 +102,21 @@ export class SessionHost implements DebuggeeHost {
 
   hasThread(id: number | null, tid: number): boolean {
     return id === null || this.core.snapshotThreads(id).includes(tid);
+  }
+
+  async threadsAt(id: number): Promise<ThreadAt[]> {
+    const { threads } = await this.core.peekThreads(id);
+    return Promise.all(
+      threads.map(async ({ tid, name }) => {
+        const { general } = await this.core.peekRegisters(id, tid);
+        const view = new DataView(general.buffer, general.byteOffset, general.byteLength);
+        return { tid, name, pc: view.getBigUint64(ripOffset, true), sp: view.getBigUint64(rspOffset, true) };
+      }),
+    );
+  }
+
+  compare(from: number, to: number): Promise<CoreDifferences> {
+    return this.core.compare(from, to);
   }
 
   async enterView(): Promise<void> {

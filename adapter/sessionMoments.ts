@@ -1,7 +1,7 @@
 // What several snapshots say of the program, without running it: the history of a value.
 // Must not know how gdb is led through them, or what keeps them.
 import { UserError } from './errors';
-import { Moments, type Moment, type Place, type Valued } from './gdb/moments';
+import { Moments, type Moment, type Place, type Valued, type ValuesCompared } from './gdb/moments';
 import type { HistoryPoint, Requests, SnapshotId, SnapshotLocation } from './protocol';
 import type { Run } from './sessionRun';
 
@@ -57,6 +57,11 @@ export class SessionMoments {
     const thread = threadId ?? run.stops.threadId;
     const { frames } = await run.stack.list(thread, 0, 1);
     return { threadId: thread, level: 0, function: known(frames[0]?.function), strict: false };
+  }
+
+  /** Within `undisturbed`. */
+  compare(from: Moment, to: Moment, tids: readonly (readonly number[])[], watches: readonly string[], place: Place): Promise<ValuesCompared> {
+    return this.looking(() => this.moments.compare(from, to, tids, watches, place, this.run.snapshots.peeking));
   }
 
   /** The frame of what is on screen that `place` means. Throws UserError when it is not there. */

@@ -18,6 +18,31 @@ export type Terminals = { kind: 'terminal'; terminal: string; stderrTerminal?: s
 
 export type DebuggeeEnd = { exitCode: number } | { signal: number };
 
+export interface ThreadAt {
+  tid: number;
+  name: string;
+  pc: bigint;
+  sp: bigint;
+}
+
+/** What differs between two snapshots, as the core finds it: see core/native. */
+export interface CoreDifferences {
+  regions: {
+    start: bigint;
+    end: bigint;
+    name: string;
+    change: 'added' | 'removed' | 'protection' | 'changed';
+    from: string | null;
+    to: string | null;
+    changedBytes: number;
+    changedPages: number;
+    ranges: { start: bigint; end: bigint }[];
+    truncated: boolean;
+  }[];
+  descriptors: { descriptor: number; from: string | null; to: string | null }[];
+  files: { path: string; was: boolean; is: boolean; from: number | null; to: number | null }[];
+}
+
 /** The process under debugging, held by the core and served to gdb. */
 export interface DebuggeeHost {
   readonly snapshots: SnapshotCore;
@@ -42,6 +67,8 @@ export interface DebuggeeHost {
   show(id: SnapshotId | null): Promise<void>;
   /** Whether a snapshot holds the thread, by the kernel's id; of the present (null) it does. */
   hasThread(id: SnapshotId | null, tid: number): boolean;
+  threadsAt(id: SnapshotId): Promise<ThreadAt[]>;
+  compare(from: SnapshotId, to: SnapshotId): Promise<CoreDifferences>;
   /** The process is rolled back to the snapshot that is shown; gdb need not learn of it. */
   enterView(): Promise<void>;
   /** Memory of a snapshot, or of the process; fewer bytes than asked for where it ends. */

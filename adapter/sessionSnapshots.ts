@@ -2,6 +2,7 @@
 // Must not know how snapshots are taken or restored.
 import { codeOf, UserError } from './errors';
 import type { RequestName, Requests } from './protocol';
+import { compareSnapshots } from './sessionCompare';
 import { findChange } from './sessionFind';
 import { addressOf } from './sessionMemory';
 import { requireId } from './sessionMoments';
@@ -47,6 +48,7 @@ export function snapshotRequests(current: () => Run): Handlers {
       await run.snapshots.peek(wanted);
       return {};
     },
+    'rollpoint/compareSnapshots': (args) => compareSnapshots(current(), args),
     'rollpoint/findChange': (args, id) => {
       const run = current();
       return run.tasks.run('Finding where it changed', id, (task) => findChange(run, args, task));

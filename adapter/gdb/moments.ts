@@ -2,6 +2,7 @@
 // Must not know the list of snapshots or DAP.
 import { UserError } from '../errors';
 import type { Gdb } from './backend';
+import { compareScript } from './compareScript';
 import { momentScript } from './momentScript';
 
 export type Moment = number | null;
@@ -17,10 +18,18 @@ export interface Place {
 
 export type Valued = { value: string; type: string; digest: string; message?: undefined } | { message: string };
 
+export interface ValuesCompared {
+  variables: { scope: 'local' | 'global' | 'watch'; name: string; type: string; from: string | null; to: string | null; threadId?: number; function?: string }[];
+  /** By the kernel's id, for `from` and `to`. */
+  places: Record<string, { name: string; path: string | null; line: number | null }>[];
+}
+
 const atOnce = 20;
+const mostFiles = 500;
 
 export class Moments {
   private loaded: Promise<unknown> | undefined;
+  private asked = false;
 
   constructor(private readonly gdb: Gdb) {}
 
@@ -40,6 +49,26 @@ export class Moments {
     return result;
   }
 
+  /** Variables that differ between two moments, and where the threads of each stood. `tids`: the threads of both. */
+  async compare(from: Moment, to: Moment, tids: readonly (readonly number[])[], watches: readonly string[], place: Place, screen: Moment): Promise<ValuesCompared> {
+    const { threadId: thread, level, function: name } = place;
+    const files = await this.ownFiles();
+    return this.call('rollpoint_compare', { from, to, threads: tids, watches, files, screen, thread, level, function: name, base: null, frames: 64 }, thread);
+  }
+
+  /** Sources of the program itself that gdb has not been asked about; none where this gdb cannot tell whose they are. */
+  private async ownFiles(): Promise<string[]> {
+    if (this.asked) {
+      return [];
+    }
+    this.asked = true;
+    const { files = [] } = await this.gdb
+      .command<{ files?: { filename: string; sources?: { file: string; fullname?: string }[] }[] }>('-file-list-exec-source-files --group-by-objfile')
+      .catch(() => ({ files: [] }));
+    const own = (files[0]?.sources ?? []).map(({ file, fullname }) => fullname ?? file);
+    return own.filter((path) => !/^\/(usr|rustc)\/|^<|"/.test(path)).slice(0, mostFiles);
+  }
+
   /** Source of the instruction that the thread made last; of its caller where that has none. */
   lastLine(threadId: number): Promise<{ name: string | null; path: string | null; line: number | null }> {
     return this.call('rollpoint_last_line', {}, threadId);
@@ -50,7 +79,7 @@ export class Moments {
     if (!this.gdb.hasPython) {
       throw new UserError('This gdb was built without Python, which looking at several snapshots needs: set "gdb" in the launch configuration to another one.');
     }
-    this.loaded ??= this.gdb.python(momentScript);
+    this.loaded ??= this.gdb.python(momentScript).then(() => this.gdb.python(compareScript));
     await this.loaded;
     const hex = Buffer.from(JSON.stringify(request)).toString('hex');
     const output = await this.gdb.console(`python ${name}(bytes.fromhex('${hex}').decode())`, { threadId });

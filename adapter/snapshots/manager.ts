@@ -147,6 +147,23 @@ export class SnapshotManager {
     });
   }
 
+  /**
+   * Within `undisturbed`, where `wanted`: `work` gets a snapshot of the present, which nobody hears of and which goes with it.
+   */
+  async withPresent<T>(wanted: boolean, work: (present: SnapshotId | null) => Promise<T>): Promise<T> {
+    if (!wanted || !this.tree.hasMoved) {
+      return work(this.tree.current);
+    }
+    const { core, whereabouts, policy } = this.parts;
+    const { tid } = this.present ?? (await whereabouts.here());
+    const { id } = await core.capture({ tid, files: policy.files });
+    try {
+      return await work(id);
+    } finally {
+      await core.deleteSnapshot(id);
+    }
+  }
+
   /** While `work` goes on nothing else is taken, restored, shown or deleted. Throws UserError when the program runs. */
   undisturbed<T>(work: () => Promise<T>): Promise<T> {
     return this.exclusively(async () => {

@@ -1,0 +1,107 @@
+// Two snapshots side by side: typed values, memory, threads, descriptors and files, and nothing that has not changed.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { Comparison, Moment, SnapshotList } from '../../adapter/protocol';
+import type { DapClient } from '../support/dapClient';
+import { Sessions } from '../support/sessions';
+
+const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
+const compare = (client: DapClient, from: Moment, to: Moment, watches?: string[]) =>
+  client.request<Comparison>('rollpoint/compareSnapshots', { from, to, ...(watches && { watches }) });
+
+describe('compare', () => {
+  const sessions = new Sessions();
+  let folder: string | undefined;
+  afterEach(async () => {
+    await sessions.end();
+    if (folder) {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('tells the typed values that differ, and their bytes', async () => {
+    const session = await sessions.launch('counter', ['9'], { snapshots: {} });
+    const { client } = session;
+    const { threadId } = await session.runTo('@tick');
+    await session.resume();
+    const { frameId } = await client.top(threadId);
+    await client.request('setExpression', { expression: 'ticks', value: '5', frameId });
+    const address = /0x[0-9a-f]+/.exec(await client.evaluate('&total', threadId))![0];
+    const { variables, regions, threads, descriptors, files } = await compare(client, 1, 2, ['ticks * 10', 'last']);
+    const told = new Map(variables.map((change) => [`${change.scope} ${change.name}`, [change.from, change.to]]));
+    expect(Object.fromEntries(told)).to.deep.include({
+      'local ticks': ['1', '2'],
+      'global total': ['1', '3'],
+      'watch ticks * 10': ['10', '20'],
+      'local text': ['"tick number 1"', '"tick number 2"'],
+    });
+    expect([...told.keys()]).to.include.members(['local squares', 'local byName', 'local record']);
+    for (const same of ['local last', 'watch last', 'local argc']) {
+      expect([...told.keys()]).not.to.include(same);
+    }
+    expect(variables.find(({ name }) => name === 'ticks')).to.deep.include({ type: 'int', threadId, function: 'main' });
+    const region = regions.find(({ change, start, end }) => change === 'changed' && BigInt(start) <= BigInt(address) && BigInt(address) < BigInt(end))!;
+    expect(region.ranges).to.deep.include({ address, length: 1 });
+    expect(region.protection).to.deep.equal({ from: 'rw-p', to: 'rw-p' });
+    expect([threads, files]).to.deep.equal([[], []]);
+    expect(descriptors).to.deep.equal([]);
+    expect(await compare(client, 2, 2)).to.deep.equal({ variables: [], regions: [], threads: [], descriptors: [], files: [] });
+    // The present, with what the user has changed in it.
+    const now = await compare(client, 2, null);
+    expect(now.variables.map(({ name, from, to }) => [name, from, to])).to.deep.equal([['ticks', '2', '5']]);
+    const back = await compare(client, null, 2);
+    expect(back.variables.map(({ name, from, to }) => [name, from, to])).to.deep.equal([['ticks', '5', '2']]);
+    expect((await list(client)).snapshots).to.have.length(2);
+    expect(await client.evaluate('ticks', threadId)).to.equal('5');
+    await session.resume();
+    const { snapshots } = await list(client);
+    expect(snapshots.at(-1)!.parent).to.equal(2);
+    await client.request('rollpoint/restoreSnapshot', { id: 2 });
+    await client.stopped('goto');
+    expect(await client.evaluate('ticks', threadId)).to.equal('2');
+  });
+
+  it('tells threads that were born and have moved, and the values of the frames they share', async () => {
+    const session = await sessions.launch('threads10', ['20'], { snapshots: {} });
+    const { client } = session;
+    await session.runTo('@step');
+    for (let step = 0; step < 3; step++) {
+      await session.resume();
+    }
+    const { variables, threads, regions } = await compare(client, 1, 4);
+    expect(variables.find(({ scope, name }) => scope === 'global' && name === 'step')).to.include({ from: '1', to: '4' });
+    expect(variables.find(({ scope, name, from }) => scope === 'local' && name === 'number' && from === '1')).to.include({ to: '4', function: 'at_step' });
+    expect(regions.map(({ change }) => change)).to.include.members(['added', 'changed']);
+    expect(threads.every(({ change, from, to }) => (change === 'added' ? from === null : change === 'removed' ? to === null : from !== null && to !== null))).to.equal(true);
+    const before = await compare(client, 4, 1);
+    expect(before.threads.map(({ tid }) => tid)).to.deep.equal(threads.map(({ tid }) => tid));
+  });
+
+  it('tells files and descriptors', async () => {
+    folder = mkdtempSync(join(tmpdir(), 'rollpoint-compare-'));
+    const session = await sessions.launch('files', [], { snapshots: {}, cwd: folder });
+    const { client } = session;
+    await client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'at_armed' }, { name: 'at_changed' }] });
+    await client.configurationDone();
+    const { threadId } = await client.stopped();
+    await client.request('continue', { threadId });
+    await client.stopped();
+    const { files, descriptors } = await compare(client, 1, 2);
+    expect(files.map(({ change }) => change)).to.include.members(['created', 'removed', 'changed']);
+    expect(files.every(({ path }) => path.startsWith(folder!))).to.equal(true);
+    expect(descriptors).not.to.deep.equal([]);
+    expect(descriptors.map(({ from, to }) => from ?? to).join('\n')).to.match(/, (reading|writing|reading and writing)/);
+  });
+
+  it('compares what a Rust program holds', async () => {
+    const session = await sessions.launch('collections', [], { snapshots: {} });
+    const { client } = session;
+    await session.runTo('@round');
+    await session.resume();
+    const { variables } = await compare(client, 1, 2);
+    expect(variables.find(({ name }) => name === 'total')).to.include({ from: '3', to: '7' });
+    expect(variables.map(({ name }) => name)).to.include.members(['numbers', 'names', 'text']);
+  });
+});
