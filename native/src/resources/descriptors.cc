@@ -16,6 +16,7 @@
 #include <set>
 
 #include "resources/courier.h"
+#include "resources/held_files.h"
 #include "resources/sharing.h"
 #include "util/error.h"
 
@@ -38,10 +39,6 @@ std::string read_link(const std::string& path) {
   char target[4096];
   const ssize_t length = readlink(path.c_str(), target, sizeof target);
   return length > 0 ? std::string(target, static_cast<size_t>(length)) : std::string();
-}
-
-bool same_description(const Process& process, int theirs, const HeldFile& held) {
-  return syscall(SYS_kcmp, process.pid(), getpid(), KCMP_FILE, theirs, held.fd.get()) == 0;
 }
 
 UniqueFd duplicate(const Process& process, int fd) {
@@ -73,7 +70,6 @@ DescriptorKind kind_of(const std::string& path, const std::string& target, const
   return DescriptorKind::kOther;
 }
 
-// A locked file is not held: with a duplicate of ours its closing could no longer release the lock.
 struct FdInfo {
   int64_t offset = 0;
   int flags = 0;
@@ -128,7 +124,8 @@ std::string describe(int number, const Descriptor& descriptor) {
 }
 
 bool is_same(const Process& process, int number, const Descriptor& wanted) {
-  if (wanted.held) return same_description(process, number, *wanted.held);
+  if (wanted.pinned()) return is_alike_pinned(process, number, wanted);
+  if (wanted.held) return holds_description(process, number, *wanted.held);
   if (wanted.identity) {
     struct stat info {};
     if (stat(proc(process, "fd", number).c_str(), &info) < 0 || ObjectKey(info.st_dev, info.st_ino) != wanted.identity->now) return false;
@@ -136,14 +133,6 @@ bool is_same(const Process& process, int number, const Descriptor& wanted) {
     return wanted.kind != DescriptorKind::kPipe || (read_fdinfo(process, number).flags & O_ACCMODE) == (wanted.flags & O_ACCMODE);
   }
   return read_link(proc(process, "fd", number)) == wanted.target;
-}
-
-// Standard streams that the debuggee shares with us (a server started from a shell): moving their offset would
-// rewind our own output too.
-bool is_ours(const HeldFile& held) {
-  for (int fd = 0; fd <= 2; ++fd)
-    if (syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, fd, held.fd.get()) == 0) return true;
-  return false;
 }
 
 // A terminal is not held, since a duplicate would hide its end from the other side; by its name it is the same one again.
@@ -173,13 +162,24 @@ std::vector<int> reopen_terminals(Process& process, const DescriptorTable& wante
   return failed;
 }
 
-// Objects with a life of their own, of which we keep no duplicate while the program runs.
+// Of which we keep no duplicate while the program runs, and which are looked for.
 bool is_session(const Descriptor& descriptor) {
-  return !descriptor.held && (descriptor.kind == DescriptorKind::kPipe || descriptor.kind == DescriptorKind::kSocket || descriptor.kind == DescriptorKind::kEvent);
+  return descriptor.pinned() || (!descriptor.held && (descriptor.kind == DescriptorKind::kPipe || descriptor.kind == DescriptorKind::kSocket || descriptor.kind == DescriptorKind::kEvent));
+}
+
+// Names of files change.
+std::string place_of(dev_t device, ino_t inode) { return "file:" + std::to_string(device) + ":" + std::to_string(inode); }
+
+std::string place_of(const Process& process, int number, bool by_inode) {
+  auto target = read_link(proc(process, "fd", number));
+  struct stat info {};
+  if (!by_inode || !target.starts_with('/') || stat(proc(process, "fd", number).c_str(), &info) < 0 || !S_ISREG(info.st_mode)) return target;
+  return place_of(info.st_dev, info.st_ino);
 }
 
 // As /proc/PID/fd/N reads for what stands for it now: a pipe or socket may have been made anew.
 std::string current_target(const Descriptor& wanted) {
+  if (wanted.pinned()) return place_of(wanted.device, wanted.inode);
   const bool is_pipe = wanted.target.starts_with("pipe:");
   if (!wanted.identity || !(is_pipe || wanted.target.starts_with("socket:"))) return wanted.target;
   return (is_pipe ? "pipe:[" : "socket:[") + std::to_string(wanted.identity->now.second) + "]";
@@ -195,11 +195,14 @@ struct Found {
 std::map<int, Found> find_unheld(const Process& process, const DescriptorTable& wanted, const std::vector<int>& open, const Recognise& recognise) {
   std::map<int, Found> result;
   std::map<int, std::vector<int>> groups;
-  for (auto& [number, descriptor] : wanted)
+  bool by_inode = false;
+  for (auto& [number, descriptor] : wanted) {
     if (is_session(descriptor)) groups[descriptor.shares_with].push_back(number);
+    by_inode = by_inode || descriptor.pinned();
+  }
   if (groups.empty()) return result;
   std::map<std::string, std::vector<int>> open_on;
-  for (int number : open) open_on[read_link(proc(process, "fd", number))].push_back(number);
+  for (int number : open) open_on[place_of(process, number, by_inode)].push_back(number);
   std::map<int, int> sharing;
   for (auto& [target, numbers] : open_on)
     if (numbers.size() == 1) sharing[numbers.front()] = numbers.front();
@@ -237,7 +240,6 @@ bool Descriptor::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 DescriptorTable read_descriptors(Process& process, const DescriptorTable* before) {
   DescriptorTable table;
   std::map<std::pair<dev_t, ino_t>, std::vector<int>> numbers_of;
-  std::map<int, bool> locked;
   for (int number : open_numbers(process)) {
     Descriptor descriptor;
     const std::string path = proc(process, "fd", number);
@@ -252,7 +254,7 @@ DescriptorTable read_descriptors(Process& process, const DescriptorTable* before
     const auto fdinfo = read_fdinfo(process, number);
     descriptor.offset = fdinfo.offset;
     descriptor.flags = fdinfo.flags;
-    locked[number] = fdinfo.locked;
+    descriptor.locked = fdinfo.locked;
     numbers_of[{info.st_dev, info.st_ino}].push_back(number);
     table.emplace(number, std::move(descriptor));
   }
@@ -260,16 +262,13 @@ DescriptorTable read_descriptors(Process& process, const DescriptorTable* before
     if (numbers.size() > 1)
       for (auto [number, lowest] : find_sharing(process, numbers)) table.at(number).shares_with = lowest;
   for (auto& [number, descriptor] : table) {
-    if (!may_hold(descriptor.kind) || locked[number]) continue;
+    if (!may_hold(descriptor.kind)) continue;
     if (descriptor.shares_with != number) {
       descriptor.held = table.at(descriptor.shares_with).held;
       continue;
     }
-    if (before)
-      if (auto it = before->find(number); it != before->end() && it->second.held && same_description(process, number, *it->second.held))
-        descriptor.held = it->second.held;
-    if (!descriptor.held)
-      if (auto fd = duplicate(process, number)) descriptor.held = std::make_shared<HeldFile>(HeldFile{std::move(fd)});
+    const auto earlier = before ? before->find(number) : table.end();
+    descriptor.held = hold(process, number, descriptor, before && earlier != before->end() ? &earlier->second : nullptr);
   }
   return table;
 }
@@ -314,17 +313,20 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
     Courier courier(process);
     for (int number : missing) {
       const auto& descriptor = wanted.at(number);
-      const UniqueFd& ours = descriptor.held ? descriptor.held->fd : renewed.at(descriptor.shares_with);
+      const UniqueFd& ours = descriptor.held && !descriptor.pinned() ? descriptor.held->fd : renewed.at(descriptor.shares_with);
       courier.deliver(ours.get(), number, descriptor.flags & O_CLOEXEC);
     }
   }
   std::vector<RemoteCall> close_on_exec;
   for (auto& [number, descriptor] : wanted) {
     const auto now = read_fdinfo(process, number);
-    if (descriptor.held && seekable(descriptor.kind) && now.offset != descriptor.offset && !is_ours(*descriptor.held))
-      lseek(descriptor.held->fd.get(), descriptor.offset, SEEK_SET);
-    if (descriptor.held && ((now.flags ^ descriptor.flags) & kSettableFlags) && !is_ours(*descriptor.held))
-      fcntl(descriptor.held->fd.get(), F_SETFL, descriptor.flags & kSettableFlags);
+    const bool moved = seekable(descriptor.kind) && now.offset != descriptor.offset, reset = (now.flags ^ descriptor.flags) & kSettableFlags;
+    if (descriptor.held && (moved || reset) && !is_ours(process, number)) {
+      const UniqueFd theirs = descriptor.pinned() ? duplicate(process, number) : UniqueFd();
+      const int fd = theirs ? theirs.get() : descriptor.held->fd.get();
+      if (moved) lseek(fd, descriptor.offset, SEEK_SET);
+      if (reset) fcntl(fd, F_SETFL, descriptor.flags & kSettableFlags);
+    }
     if ((now.flags ^ descriptor.flags) & O_CLOEXEC)
       close_on_exec.push_back({SYS_fcntl, {static_cast<uint64_t>(number), F_SETFD, descriptor.flags & O_CLOEXEC ? uint64_t{FD_CLOEXEC} : 0}});
   }
@@ -355,9 +357,10 @@ std::vector<std::string> compare_descriptors(Process& process, const DescriptorT
     }
     if (!is_same(process, number, descriptor)) result.push_back("The " + describe(number, descriptor) + " is another.");
     const auto now = read_fdinfo(process, number);
-    if (seekable(descriptor.kind) && now.offset != descriptor.offset && !(descriptor.held && is_ours(*descriptor.held))) result.push_back("The offset of " + describe(number, descriptor) + " differs.");
+    if (seekable(descriptor.kind) && now.offset != descriptor.offset && !(descriptor.held && is_ours(process, number))) result.push_back("The offset of " + describe(number, descriptor) + " differs.");
     // Flags of a pipe or terminal belong to everybody who shares it.
-    if (descriptor.held && now.flags != descriptor.flags && !is_ours(*descriptor.held)) result.push_back("The flags of " + describe(number, descriptor) + " differ.");
+    const int settable = descriptor.pinned() ? O_ACCMODE | O_SYNC | O_DSYNC | O_CLOEXEC | kSettableFlags : ~0;
+    if (descriptor.held && (now.flags ^ descriptor.flags) & settable && !is_ours(process, number)) result.push_back("The flags of " + describe(number, descriptor) + " differ.");
     if (is_session(descriptor)) sessions.push_back(number);
   }
   for (auto [number, lowest] : find_sharing(process, sessions))

@@ -18,9 +18,12 @@
 
 namespace rollpoint::resources {
 
-/// An open file description that we keep a duplicate of, so that it survives being closed.
+/// What we keep of an open file, so that it survives being closed.
 struct HeldFile {
   util::UniqueFd fd;
+  /// O_PATH: of the file, which is opened anew. A duplicate of the open file description would keep its locks, and as long
+  /// as it may write nobody could run the file (ETXTBSY).
+  bool is_pin = false;
 };
 
 enum class DescriptorKind { kFile, kDirectory, kTerminal, kDevice, kPipe, kSocket, kEvent, kMessageQueue, kOther };
@@ -36,7 +39,9 @@ struct Descriptor {
   int shares_with = 0;
   std::shared_ptr<HeldFile> held;  // null where holding would change the program's world
   SharedIdentity identity;  // of pipes and sockets: who they are, also when a rollback has made them anew
+  bool locked = false;  // through this open file description, or by the process
   bool writable() const;
+  bool pinned() const { return held && held->is_pin; }
   bool is_stream() const { return kind == DescriptorKind::kPipe || kind == DescriptorKind::kSocket; }
 };
 

@@ -130,7 +130,7 @@ class Control {
   /// Whether the item's number stands for a file with locks now.
   bool costs_locks(const Change& change) const {
     const auto it = table_.find(change.item.number);
-    return it != table_.end() && !is_in_place(change) && it->second.kind == DescriptorKind::kFile && !it->second.held;
+    return it != table_.end() && !is_in_place(change) && it->second.kind == DescriptorKind::kFile && it->second.locked;
   }
 
   /// Takes every event that the set has to tell, which uses up edges and disarms what fires once.

@@ -78,8 +78,7 @@ std::string holder_of(const Descriptor& descriptor, pid_t not_this) {
 FileLocks read_file_locks(const Process& process, const DescriptorTable& descriptors) {
   FileLocks result;
   for (auto& [number, descriptor] : descriptors) {
-    // One that is held had no lock when its table was read, a moment ago.
-    if (descriptor.held || descriptor.shares_with != number || !may_lock(descriptor)) continue;
+    if (!descriptor.locked || descriptor.shares_with != number || !may_lock(descriptor)) continue;
     if (auto locks = locks_through(process, number); !locks.empty()) result.emplace(number, std::move(locks));
   }
   return result;

@@ -82,17 +82,20 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
   StreamsRollback own({&holder, 1}, wanted.streams);
   StreamsRollback& streams = place.streams ? *place.streams : own;
   const Recreate recreate = [&](int number, const Descriptor& descriptor) {
+    if (descriptor.pinned()) return streams.files.reopen(wanted.descriptors, descriptor);
     if (descriptor.kind == DescriptorKind::kTerminal) return recreate_master(wanted.terminals, number);
     if (descriptor.kind == DescriptorKind::kEvent) return recreate_event(wanted.events, descriptor);
     if (auto fd = streams.recreate(place.holder, descriptor)) return fd;
     return reopen_locked(descriptor);
   };
   const Recognise recognise = [&](int number, const Descriptor& descriptor) {
+    if (descriptor.pinned()) return streams.files.recognise(process, number, wanted.descriptors, descriptor);
     if (descriptor.kind == DescriptorKind::kEvent) return recognise_event(process, number, wanted.events, descriptor);
     if (descriptor.kind == DescriptorKind::kPipe) return recognise_pipe_end(process, number, descriptor);
     return Likeness::kSame;  // the inode's number is part of what /proc says
   };
   auto left = restore_descriptors(process, wanted.descriptors, recreate, recognise);
+  streams.files.note(process, wanted.descriptors);
   if (!place.streams) append(left, own.finish());
   append(left, restore_file_locks(process, wanted.descriptors, wanted.locks));
   append(left, restore_events(process, wanted.descriptors, wanted.events));

@@ -3,7 +3,7 @@
 namespace rollpoint::resources {
 
 Streams read_streams(Holders holders, util::Warnings& warnings) {
-  return {.pipes = read_pipes(holders, warnings), .sockets = read_sockets(holders, warnings)};
+  return {.pipes = read_pipes(holders, warnings), .sockets = read_sockets(holders, warnings), .files = find_shared_files(holders)};
 }
 
 util::UniqueFd StreamsRollback::recreate(size_t holder, const Descriptor& wanted) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "resources/pipes.h"
+#include "resources/shared_files.h"
 #include "resources/sockets_rollback.h"
 #include "resources/stream_ends.h"
 #include "util/warning.h"
@@ -15,6 +16,7 @@ namespace rollpoint::resources {
 struct Streams {
   Pipes pipes;
   Sockets sockets;
+  SharedFiles files;
 };
 
 Streams read_streams(Holders holders, util::Warnings& warnings);
@@ -22,7 +24,7 @@ Streams read_streams(Holders holders, util::Warnings& warnings);
 /// One rollback's work, around that of each process's descriptor table.
 class StreamsRollback {
  public:
-  StreamsRollback(Holders wanted, const Streams& streams) : pipes_(wanted, streams.pipes), sockets_(wanted, streams.sockets) {}
+  StreamsRollback(Holders wanted, const Streams& streams) : pipes_(wanted, streams.pipes), sockets_(wanted, streams.sockets), files(streams.files) {}
   /// For the kinds that are its business; empty for others.
   util::UniqueFd recreate(size_t holder, const Descriptor& wanted);
   /// With all tables in place.
@@ -31,6 +33,9 @@ class StreamsRollback {
  private:
   PipesRollback pipes_;
   SocketsRollback sockets_;
+
+ public:
+  SharedFilesRollback files;
 };
 
 /// Sentences on what has passed out of the program since the snapshot: no rollback takes it back.

@@ -213,7 +213,7 @@ OpenMapped mapped_by_descriptor(const Snapshot& target) {
       // With the access of the description, not of the mapping: mprotect(2) may be asked for more.
       const std::string path = "/proc/self/fd/" + std::to_string(descriptor.held->fd.get());
       util::UniqueFd fd(open(path.c_str(), (descriptor.writable() ? O_RDWR : O_RDONLY) | O_CLOEXEC));
-      if (!fd) fd.reset(fcntl(descriptor.held->fd.get(), F_DUPFD_CLOEXEC, 0));
+      if (!fd && !descriptor.pinned()) fd.reset(fcntl(descriptor.held->fd.get(), F_DUPFD_CLOEXEC, 0));
       if (fd) return fd;
     }
     return util::UniqueFd();

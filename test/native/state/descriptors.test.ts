@@ -2,3 +2,4 @@
 import { describeKind } from '../../support/stateKinds';
 
 describeKind({ kind: 'Descriptor table', program: 'descriptors', expected: 'restored' });
+describeKind({ kind: 'Open files closed since: run as programs, locked, with an offset shared with a child', program: 'heldfiles', expected: 'restored' });
