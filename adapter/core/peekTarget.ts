@@ -23,7 +23,13 @@ interface View {
   tid: number;
   threads: TargetThread[];
   registers: Map<number, ThreadRegisters>;
+  /** By address; what could not be read is not kept. */
+  pages: Map<bigint, Uint8Array>;
 }
+
+const pageSize = 4096n;
+/** More than this is a dump, not a look. */
+const mostCached = 1024;
 
 interface ArmedView {
   id: number | null;
@@ -118,7 +124,7 @@ export class PeekTarget implements Target {
       return;
     }
     const { tid, threads } = await this.core.peekThreads(id);
-    this.view = { id, tid, threads, registers: new Map() };
+    this.view = { id, tid, threads, registers: new Map(), pages: new Map() };
   }
 
   /** What is read from here on is the process, of which nobody knows anything yet. */
@@ -164,7 +170,20 @@ export class PeekTarget implements Target {
   }
 
   readMemory(address: bigint, length: number): Promise<Uint8Array> {
-    return this.view ? this.core.peekMemory(this.view.id, address, length) : this.live.readMemory(address, length);
+    return this.view ? this.peekMemory(this.view, address, length) : this.live.readMemory(address, length);
+  }
+
+  /** A debugger reads a few bytes at a time, mostly of the same pages; a snapshot does not change. */
+  private async peekMemory(view: View, address: bigint, length: number): Promise<Uint8Array> {
+    const start = address - (address % pageSize);
+    if (address + BigInt(length) > start + pageSize || view.pages.size >= mostCached) return this.core.peekMemory(view.id, address, length);
+    let page = view.pages.get(start);
+    if (!page) {
+      page = await this.core.peekMemory(view.id, start, Number(pageSize));
+      view.pages.set(start, page);
+    }
+    const from = Number(address - start);
+    return page.slice(from, from + length);
   }
 
   async writeMemory(address: bigint, data: Uint8Array): Promise<void> {

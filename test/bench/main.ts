@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { debuggee } from '../support/debuggees';
 import { Rig } from '../support/native';
+import { peekCosts } from './peek';
 
 const mebibytes = Number(process.env['ROLLPOINT_BENCH_MIB'] ?? 512);
 const percent = 1;
@@ -182,6 +183,12 @@ async function main(): Promise<void> {
       row('gdb restart', gdbs.restart, ['fork', forked]);
     } else console.log(`  gdb checkpoint     ${theirs as string}`);
   }
+  const looks = await peekCosts();
+  console.log('\na look at a snapshot: eleven threads, their stacks and locals');
+  row('plain gdb stop', looks.stop);
+  row('peek', looks.peek, ['plain gdb stop', looks.stop]);
+  row('history', looks.history, ['plain gdb stop', looks.stop]);
+  console.log(`  (history: one of ${looks.snapshots} snapshots; all of them ${ms(looks.history * looks.snapshots)})`);
 }
 
 main().catch((error: unknown) => {
