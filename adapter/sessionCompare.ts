@@ -8,13 +8,13 @@ import { UserError } from './errors';
 
 export async function compareSnapshots(run: Run, { from, to, watches = [] }: Partial<Requests['rollpoint/compareSnapshots']['args']>): Promise<Comparison> {
   run.execution.requireStopped();
-  const [first, second] = [from, to].map((moment) => (moment === null ? null : run.snapshots.known(requireId(moment)))) as [Moment, Moment];
+  const [first, second] = [from, to].map((moment) => (moment === null ? null : run.snapshots.looking.known(requireId(moment)))) as [Moment, Moment];
   if (!Array.isArray(watches) || watches.some((text) => typeof text !== 'string')) {
     throw new UserError('"watches" has to be a list of expressions.', false);
   }
   const place = await run.moments.place(undefined, undefined);
-  return run.snapshots.undisturbed(() =>
-    run.snapshots.withPresent(first === null || second === null, async (present) => {
+  return run.snapshots.looking.undisturbed(() =>
+    run.snapshots.looking.withPresent(first === null || second === null, async (present) => {
       const [before, after] = [first ?? present!, second ?? present!];
       const { regions, descriptors, files } = await run.host.compare(before, after);
       const [threads, later] = [await run.host.threadsAt(before), await run.host.threadsAt(after)];

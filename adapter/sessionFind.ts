@@ -22,7 +22,7 @@ export async function findChange(run: Run, args: Partial<Find['args']>, task: Ta
   const bad = requireId(args.bad);
   run.execution.requireStopped();
   const place = await run.moments.place(args.frameId, args.threadId);
-  const { before, after } = await run.snapshots.undisturbed(() => neighbours(run, expression, place, run.snapshots.branch(good, bad), task));
+  const { before, after } = await run.snapshots.looking.undisturbed(() => neighbours(run, expression, place, run.snapshots.looking.branch(good, bad), task));
   task.report(`Between snapshots ${before} and ${after}: running there`, 90);
   const present = await run.snapshots.keepPresent();
   try {

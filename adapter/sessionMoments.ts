@@ -19,8 +19,8 @@ export class SessionMoments {
     const text = requireExpression(expression);
     run.execution.requireStopped();
     const place = await this.place(frameId, threadId);
-    return run.snapshots.undisturbed(async () => {
-      const ids = run.snapshots.branch(from, to);
+    return run.snapshots.looking.undisturbed(async () => {
+      const ids = run.snapshots.looking.branch(from, to);
       const values = await this.valuesAt(ids, [text], place);
       let before: string | undefined;
       return ids.map((id, index) => {

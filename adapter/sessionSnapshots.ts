@@ -57,7 +57,7 @@ export function snapshotRequests(current: () => Run): Handlers {
     'rollpoint/readSnapshotMemory': async ({ id, address, count }) => {
       const run = current();
       run.execution.requireStopped();
-      return readBytes(run, id === null ? null : run.snapshots.known(requireId(id)), addressOf(String(address)), Number(count));
+      return readBytes(run, id === null ? null : run.snapshots.looking.known(requireId(id)), addressOf(String(address)), Number(count));
     },
     'rollpoint/updateSnapshot': async ({ id, label, pinned }) => ({
       snapshot: await current().snapshots.update(requireId(id), { label, pinned }),

@@ -3,6 +3,7 @@
 import { BrokenProgramError, messageOf, UserError } from '../errors';
 import type { RestoreCheck, SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
 import type { Restorer, SnapshotCore, SnapshotPolicy, SnapshotSink, Viewer, Whereabouts } from './interfaces';
+import { Looking } from './looking';
 import { Retention } from './retention';
 import { Room } from './room';
 import { isAutomatic, SnapshotTree } from './snapshot';
@@ -28,8 +29,7 @@ export class SnapshotManager {
   private readonly tree = new SnapshotTree();
   private readonly retention: Retention;
   private readonly room: Room;
-  /** Why an id is no longer there, as the end of the sentence `Snapshot 7 …`. */
-  private readonly gone = new Map<SnapshotId, string>();
+  readonly looking: Looking;
   private program: ProgramState = 'running';
   private restoring: SnapshotId | null = null;
   /** Since a restore that failed half-way: the present is nothing to keep. */
@@ -46,6 +46,11 @@ export class SnapshotManager {
   constructor(private readonly parts: ManagerParts) {
     this.retention = new Retention(parts.policy.memoryLimit);
     this.room = new Room(parts, this.tree, this.retention, (id, why) => this.drop(id, why));
+    this.looking = new Looking(parts, this.tree, {
+      alone: (work) => this.exclusively(work),
+      requireStopped: (done) => this.requireStopped(done),
+      here: async () => this.present ?? parts.whereabouts.here(),
+    });
   }
 
   list(): SnapshotList {
@@ -133,59 +138,18 @@ export class SnapshotManager {
    * `restore`, unless it still stands on one. Throws UserError when there is no such snapshot or the program runs.
    */
   restore(id: SnapshotId): Promise<void> {
-    return this.exclusively(() => this.rollBackTo(() => this.find(id)));
+    return this.exclusively(() => this.rollBackTo(() => this.tree.find(id)));
   }
 
   /** What a restore of `id` would not bring back. Changes nothing. Throws as `restore`. */
   checkRestore(id: SnapshotId): Promise<RestoreCheck> {
     return this.exclusively(async () => {
       this.requireStopped('restored');
-      const { warnings: notHeld } = this.find(id);
+      const { warnings: notHeld } = this.tree.find(id);
       const now = await this.parts.core.checkRollback(id);
       const warnings = now.some(({ kind }) => kind === 'refused') ? now : [...notHeld.filter(({ kind }) => !askedNow.has(kind)), ...now];
       return { exact: warnings.length === 0, warnings };
     });
-  }
-
-  /**
-   * Within `undisturbed`, where `wanted`: `work` gets a snapshot of the present, which nobody hears of and which goes with it.
-   */
-  async withPresent<T>(wanted: boolean, work: (present: SnapshotId | null) => Promise<T>): Promise<T> {
-    if (!wanted || !this.tree.hasMoved) {
-      return work(this.tree.current);
-    }
-    const { core, whereabouts, policy } = this.parts;
-    const { tid } = this.present ?? (await whereabouts.here());
-    const { id } = await core.capture({ tid, files: policy.files });
-    try {
-      return await work(id);
-    } finally {
-      await core.deleteSnapshot(id);
-    }
-  }
-
-  /** While `work` goes on nothing else is taken, restored, shown or deleted. Throws UserError when the program runs. */
-  undisturbed<T>(work: () => Promise<T>): Promise<T> {
-    return this.exclusively(async () => {
-      this.requireStopped('looked at');
-      return work();
-    });
-  }
-
-  /**
-   * Snapshots on the way from `from` (default: the root) to `to` (default: the one shown, else the current one), oldest
-   * first. Throws UserError when there is no such way.
-   */
-  branch(from?: SnapshotId, to?: SnapshotId): SnapshotId[] {
-    const end = this.find(to ?? this.tree.peeking ?? this.tree.current ?? fail('There is no snapshot yet.')).id;
-    const ids = this.tree.way(end);
-    const start = from === undefined ? 0 : ids.indexOf(this.find(from).id);
-    return start < 0 ? fail(`Snapshot ${from} does not lie on the way to snapshot ${end}.`) : ids.slice(start);
-  }
-
-  /** Gives the id back. Throws UserError when there is no such snapshot. */
-  known(id: SnapshotId): SnapshotId {
-    return this.find(id).id;
   }
 
   /** The snapshot that is shown in place of the present. */
@@ -197,7 +161,7 @@ export class SnapshotManager {
   peek(id: SnapshotId | null): Promise<void> {
     return this.exclusively(async () => {
       this.requireStopped('viewed');
-      const wanted = id === null ? null : this.find(id).id;
+      const wanted = id === null ? null : this.tree.find(id).id;
       this.present ??= await this.parts.whereabouts.here();
       this.viewing = true;
       try {
@@ -221,7 +185,7 @@ export class SnapshotManager {
     return this.exclusively(async () => {
       const id = this.tree.peeking;
       if (id !== null) {
-        await this.rollBackTo(() => this.find(id), () => this.parts.viewer.enter());
+        await this.rollBackTo(() => this.tree.find(id), () => this.parts.viewer.enter());
       }
       return id;
     });
@@ -258,7 +222,7 @@ export class SnapshotManager {
   /** What is undefined in `change` stays; an empty label counts as none. */
   update(id: SnapshotId, change: { label?: string | null; pinned?: boolean }): Promise<SnapshotInfo> {
     return this.exclusively(async () => {
-      const snapshot = this.find(id);
+      const snapshot = this.tree.find(id);
       if (change.label !== undefined) {
         snapshot.label = change.label?.trim() || null;
         this.changes = true;
@@ -275,7 +239,7 @@ export class SnapshotManager {
   /** Also a pinned one and the current one: pinning guards against eviction, not against the user. */
   delete(id: SnapshotId): Promise<void> {
     return this.exclusively(async () => {
-      this.find(id);
+      this.tree.find(id);
       if (id === this.tree.peeking) {
         fail(`Snapshot ${id} is on screen: return to the present first.`);
       }
@@ -396,15 +360,9 @@ export class SnapshotManager {
   }
 
   private drop(id: SnapshotId, why: string): void {
-    this.tree.remove(id);
+    this.tree.remove(id, why);
     this.retention.keep(id);
-    this.gone.set(id, why);
     this.changes = true;
-  }
-
-  private find(id: SnapshotId): SnapshotInfo {
-    const why = this.gone.get(id);
-    return this.tree.get(id) ?? fail(why ? `Snapshot ${id} ${why}` : `There is no snapshot ${id}.`);
   }
 
   private requireStopped(done: string): void {

@@ -1,5 +1,6 @@
 // The snapshots of a session as a tree: who hangs under whom, and which one the process stands on or has run on from.
 // Pure data; must not know the core, gdb or how snapshots are kept within the limit.
+import { UserError } from '../errors';
 import type { SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
 
 /** Taken without being asked for: may be evicted unless pinned. */
@@ -18,6 +19,8 @@ export function describe(snapshot: SnapshotInfo): string {
 
 export class SnapshotTree {
   private readonly byId = new Map<SnapshotId, SnapshotInfo>();
+  /** Why an id is no longer there. */
+  private readonly gone = new Map<SnapshotId, string>();
   private standing: SnapshotId | null = null;
   private moved = true;
   /** The snapshot that is shown in place of the present. */
@@ -57,13 +60,16 @@ export class SnapshotTree {
     this.moved = true;
   }
 
-  /** Children of the removed one hang under its parent; so does the process. */
-  remove(id: SnapshotId): void {
+  /** Children of the removed one hang under its parent; so does the process. `why`: as the end of the sentence `Snapshot 7 …`. */
+  remove(id: SnapshotId, why?: string): void {
     const gone = this.byId.get(id);
     if (!gone) {
       return;
     }
     this.byId.delete(id);
+    if (why !== undefined) {
+      this.gone.set(id, why);
+    }
     for (const snapshot of this.byId.values()) {
       if (snapshot.parent === id) {
         snapshot.parent = gone.parent;
@@ -86,8 +92,24 @@ export class SnapshotTree {
     return candidate;
   }
 
-  /** From the root to `id`. */
-  way(id: SnapshotId): SnapshotId[] {
+  /** Throws UserError when there is no such snapshot, with the reason if it was there once. */
+  find(id: SnapshotId): SnapshotInfo {
+    const why = this.gone.get(id);
+    return this.byId.get(id) ?? fail(why ? `Snapshot ${id} ${why}` : `There is no snapshot ${id}.`);
+  }
+
+  /**
+   * Snapshots on the way from `from` (default: the root) to `to` (default: the one shown, else the current one), oldest
+   * first. Throws UserError when there is no such way.
+   */
+  branch(from?: SnapshotId, to?: SnapshotId): SnapshotId[] {
+    const end = this.find(to ?? this.peeking ?? this.standing ?? fail('There is no snapshot yet.')).id;
+    const ids = this.way(end);
+    const start = from === undefined ? 0 : ids.indexOf(this.find(from).id);
+    return start < 0 ? fail(`Snapshot ${from} does not lie on the way to snapshot ${end}.`) : ids.slice(start);
+  }
+
+  private way(id: SnapshotId): SnapshotId[] {
     const ids: SnapshotId[] = [];
     for (let at = this.byId.get(id); at; at = this.parentOf(at)) {
       ids.unshift(at.id);
@@ -104,4 +126,8 @@ export class SnapshotTree {
   private parentOf(snapshot: SnapshotInfo | undefined): SnapshotInfo | undefined {
     return snapshot?.parent == null ? undefined : this.byId.get(snapshot.parent);
   }
+}
+
+function fail(message: string): never {
+  throw new UserError(message);
 }
