@@ -51,9 +51,10 @@ async function peek(): Promise<number> {
 async function history(): Promise<number> {
   const client = new DapClient();
   try {
-    const { program, source, line } = debuggee('counter');
+    const target = debuggee('counter');
+    const { program, source } = target;
     await client.launch({ program, args: [String(snapshots + 1)] });
-    await client.setBreakpoints(source, [{ line: line('@tick') }]);
+    await client.setBreakpoints(source, [{ line: target.line('@tick') }]);
     await client.configurationDone();
     const { threadId } = await client.stopped();
     for (let taken = 1; taken < snapshots; taken++) {
