@@ -179,8 +179,16 @@ void warn(EngineState& state, Snapshot& snapshot, bool children_are_held) {
     if (!vma.shared || !vma.writable() || vma.is_shared_anonymous() || (vma.is_sysv() && !resources::attached_elsewhere(static_cast<int>(vma.inode), {state.process.pid(), state.twin ? state.twin->pid() : 0}))) continue;
     tell("sharedMapping", "The shared mapping of " + vma.path + " is rolled back for everybody who maps it.");
   }
-  if (children_are_held) return;
   const auto& process = state.process;
+  for (auto& vma : snapshot.maps)
+    if (vma.path.starts_with("/anon_hugepage") || vma.path.starts_with("/dev/hugepages/"))
+      tell("hugePages", "The mapping of " + vma.path + " is made of reserved huge pages: to keep it, the system must have as many again; without them this snapshot cannot be restored whole.");
+  // Linux x86/shstk.rst: return addresses that no program may write.
+  if (process.status_field("x86_Thread_features").find("shstk") != std::string::npos)
+    tell("shadowStack", "The program runs with a shadow stack, which Rollpoint cannot put back: a rollback may be refused by the processor. Run it with GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK.");
+  if (snapshot.state.files.rewind && state.followed && state.exit_sites.of_files().empty() && !std::exchange(state.told_no_file_site, true))
+    tell("fileCalls", "No place was found where this program opens and changes files (it does without a C library that Rollpoint knows): a file that it opens, writes and closes between two snapshots does not come back, and is not noticed. Files that are open at a snapshot are.");
+  if (children_are_held) return;
   const std::string base = "/proc/" + std::to_string(process.pid());
   for (auto& [tid, thread] : snapshot.threads) {
     std::string children;

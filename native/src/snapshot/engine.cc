@@ -184,7 +184,7 @@ std::vector<SnapshotId> Engine::abandon() {
   for (auto& [id, snapshot] : state_->snapshots) ids.push_back(id);
   state_->snapshots.clear();
   state_->exit_sites.clear();
-  state_->told_no_exit_site = false;
+  state_->told_no_exit_site = state_->told_no_file_site = false;
   state_->forget_base(false);
   return ids;
 }

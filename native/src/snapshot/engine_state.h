@@ -68,7 +68,7 @@ class EngineState {
   /// Takes in what has been noted; not in the pause.
   void count_overwritten();
   ExitSites exit_sites;
-  bool told_no_exit_site = false;
+  bool told_no_exit_site = false, told_no_file_site = false;
 
   /// Throws CodedError(kUnknownSnapshot).
   Snapshot& at(SnapshotId id);

@@ -64,3 +64,27 @@ describe('files that a rollback leaves as they are', () => {
     expect(read('cut')).to.equal('cut\n');
   });
 });
+
+describe('a program whose calls that change files cannot be seen', () => {
+  const warningsOf = async (program: string, args: string[], times: number, files: 'rewind' | 'keep' = 'rewind') => {
+    const rig = await Rig.launch(program, args);
+    try {
+      await rig.breakAt('at_begin');
+      await rig.continueToBreakpoint();
+      const result: string[][] = [];
+      while (result.length < times) {
+        result.push((await rig.core.capture({ tid: rig.pid, files })).warnings.map(({ kind }) => kind));
+      }
+      return result;
+    } finally {
+      await rig.dispose();
+    }
+  };
+
+  it('is told once, with what that means', async () => {
+    expect(await warningsOf('bare', [], 2)).to.deep.equal([['fileCalls'], []]);
+    expect(await warningsOf('bare', [], 1, 'keep')).to.deep.equal([[]]);
+    expect(await warningsOf('leaving_static', ['return', '3'], 1)).to.deep.equal([[]]);
+    expect(await warningsOf('leaving', ['return', '3'], 1)).to.deep.equal([[]]);
+  });
+});

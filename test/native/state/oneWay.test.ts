@@ -59,6 +59,20 @@ describe('what must not be rolled back', () => {
     await rig.outputMatching(/PASS/);
   });
 
+  it('is undone where memory has been sealed since (mseal), and says so; the program goes on', async () => {
+    rig = await Rig.launch(program, ['sealed']);
+    await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+    await rig.continueToBreakpoint();
+    const { id } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.continueToBreakpoint();
+    const { id: present } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    const error = (await rig.core.rollback(id).then(() => new Error('no error'), (reason: Error) => reason)) as Error & { trusted?: boolean };
+    expect(error.message).to.match(/has sealed the memory at .* since \(mseal\).*The program is where it was before/);
+    expect(error.trusted).to.equal(true);
+    expect(await rig.core.verify(present)).to.deep.equal([]);
+    await toTheEnd(rig);
+  });
+
   it('is told of a program that forbids to look into it, unless there is the privilege, and works again when it allows it', async () => {
     rig = await Rig.launch(program, ['unreadable']);
     await rig.breakAt('at_armed', 'at_changed', 'at_checked');
