@@ -63,6 +63,24 @@ describe('compare', () => {
     expect(await client.evaluate('ticks', threadId)).to.equal('2');
   });
 
+  it('compares the outcomes of two branches: what if a variable had been another', async () => {
+    const session = await sessions.launch('counter', ['4'], { snapshots: {} });
+    const { client } = session;
+    await session.runTo('@tick');
+    const { threadId } = await session.runTo('@end');
+    await client.request('rollpoint/peekSnapshot', { id: 1 });
+    await client.stopped('goto');
+    const { frameId } = await client.top(threadId);
+    await client.request('setExpression', { expression: 'total', value: '100', frameId });
+    await client.stopped('goto');
+    await session.resume();
+    await session.standsAt('@end', { threadId } as Awaited<ReturnType<typeof session.resume>>);
+    const { snapshots, current } = await list(client);
+    expect(snapshots.find(({ id }) => id === current)).to.deep.include({ parent: 1 });
+    const { variables } = await compare(client, 2, current);
+    expect(variables.map(({ name, from, to }) => [name, from, to])).to.deep.equal([['total', '10', '109']]);
+  });
+
   it('tells threads that were born and have moved, and the values of the frames they share', async () => {
     const session = await sessions.launch('threads10', ['20'], { snapshots: {} });
     const { client } = session;
