@@ -15,7 +15,17 @@ export const commandIds = {
   unpinSnapshot: 'rollpoint.unpinSnapshot',
   deleteSnapshot: 'rollpoint.deleteSnapshot',
   deleteAllSnapshots: 'rollpoint.deleteAllSnapshots',
-  showSnapshotLocation: 'rollpoint.showSnapshotLocation',
+  /** Shows a snapshot in place of the present; where the program runs, its place in the editor. */
+  viewSnapshot: 'rollpoint.viewSnapshot',
+  returnToPresent: 'rollpoint.returnToPresent',
+  /** Restores the snapshot that is on screen. */
+  goOnFromHere: 'rollpoint.goOnFromHere',
+  previousSnapshot: 'rollpoint.previousSnapshot',
+  nextSnapshot: 'rollpoint.nextSnapshot',
+  /** Of a variable, a watch, or an expression given as a string. */
+  showHistory: 'rollpoint.showHistory',
+  closeHistory: 'rollpoint.closeHistory',
+  findChange: 'rollpoint.findChange',
   zoomIn: 'rollpoint.zoomTimelineIn',
   zoomOut: 'rollpoint.zoomTimelineOut',
   resetZoom: 'rollpoint.resetTimelineZoom',
@@ -29,6 +39,8 @@ export const contextKeys = {
   stopped: 'rollpoint.stopped',
   /** The view shows at least one snapshot. */
   hasSnapshots: 'rollpoint.hasSnapshots',
+  /** A snapshot is on screen in place of the present. */
+  viewing: 'rollpoint.viewing',
 } as const;
 
 export const settingsSection = 'rollpoint';

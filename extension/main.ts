@@ -5,7 +5,9 @@ import type * as vscode from 'vscode';
 import { registerAdapterFactory } from './adapterFactory';
 import { registerCommands } from './commands';
 import { registerConfiguration } from './configuration';
+import { registerSearch } from './search';
 import { SessionTracker } from './sessionTracker';
+import { registerPeek } from './peek';
 import { registerStatusBar } from './statusBar';
 import { emptyList, type TimelineRow } from './timeline/rows';
 import { TimelineView } from './timeline/timelineView';
@@ -31,6 +33,8 @@ export function activate(context: vscode.ExtensionContext): RollpointApi {
     registerConfiguration(),
     registerAdapterFactory(context.extensionPath),
     registerCommands(tracker),
+    registerPeek(tracker),
+    registerSearch(tracker, view),
     registerStatusBar(tracker),
   );
   return {

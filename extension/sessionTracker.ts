@@ -110,6 +110,7 @@ export class SessionTracker implements vscode.Disposable {
     this.shown = (active && this.sessions.get(active.id)) ?? [...this.sessions.values()].at(-1);
     this.setContext(contextKeys.active, this.shown !== undefined);
     this.setContext(contextKeys.stopped, this.shown?.stopped ?? false);
+    this.setContext(contextKeys.viewing, (this.shown?.list.peeking ?? null) !== null);
     this.setContext(contextKeys.hasSnapshots, (this.shown?.list.snapshots.length ?? 0) > 0);
     this.changeEmitter.fire();
   }

@@ -4,8 +4,10 @@
 import type { DebugSession, DebugSessionCustomEvent } from 'vscode';
 import type {
   Events,
+  Moment,
   RequestName,
   Requests,
+  RestoreCheck,
   SnapshotId,
   SnapshotInfo,
   SnapshotList,
@@ -33,6 +35,29 @@ export function listSnapshots(target: RequestTarget): Promise<SnapshotList> {
 
 export async function restoreSnapshot(target: RequestTarget, id: SnapshotId): Promise<void> {
   await request(target, 'rollpoint/restoreSnapshot', { id });
+}
+
+export function checkRestore(target: RequestTarget, id: SnapshotId): Promise<RestoreCheck> {
+  return request(target, 'rollpoint/checkRestore', { id });
+}
+
+/** null: the present. */
+export async function peekSnapshot(target: RequestTarget, id: Moment): Promise<void> {
+  await request(target, 'rollpoint/peekSnapshot', { id });
+}
+
+export function valueHistory(
+  target: RequestTarget,
+  args: Requests['rollpoint/valueHistory']['args'],
+): Promise<Requests['rollpoint/valueHistory']['result']> {
+  return request(target, 'rollpoint/valueHistory', args);
+}
+
+export function findChange(
+  target: RequestTarget,
+  args: Requests['rollpoint/findChange']['args'],
+): Promise<Requests['rollpoint/findChange']['result']> {
+  return request(target, 'rollpoint/findChange', args);
 }
 
 export async function updateSnapshot(

@@ -1,7 +1,7 @@
 // How a snapshot reads in the view, in quick picks and in messages.
 // Pure text; must not know VS Code.
 
-import type { SnapshotInfo, SnapshotList, SnapshotReason } from '../adapter/protocol';
+import type { SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason, SnapshotWarning } from '../adapter/protocol';
 
 /** A snapshot as it stands on the timeline. */
 export interface Shown {
@@ -69,6 +69,14 @@ export function detailsOf({ snapshot, current, branch }: Shown): [name: string, 
     ['Current', current ? 'the program stands on it or has run on from it' : null],
   ];
   return rows.filter((row): row is [string, string] => row[1] !== null);
+}
+
+/** One question for one notification. */
+export function restoreQuestion(id: SnapshotId, warnings: readonly SnapshotWarning[]): string {
+  const messages = warnings.map(({ message }) => message);
+  const [only] = messages;
+  if (messages.length === 1) return `Restoring snapshot ${id} does not bring everything back. ${only}`;
+  return `Restoring snapshot ${id} does not bring everything back: ${messages.map((text, index) => `(${index + 1}) ${text}`).join(' ')}`;
 }
 
 /** Binary units, as the settings take them. */

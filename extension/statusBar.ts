@@ -2,7 +2,7 @@
 // Must not know the view; a click opens it.
 
 import * as vscode from 'vscode';
-import { viewId } from './contributions';
+import { commandIds, viewId } from './contributions';
 import type { SessionTracker } from './sessionTracker';
 import { statusOf } from './statusText';
 
@@ -10,8 +10,17 @@ export function registerStatusBar(tracker: SessionTracker): vscode.Disposable {
   const item = vscode.window.createStatusBarItem('rollpoint.status', vscode.StatusBarAlignment.Left, 40);
   item.name = 'Snapshots';
   item.command = `${viewId}.focus`;
+  const mark = vscode.window.createStatusBarItem('rollpoint.viewing', vscode.StatusBarAlignment.Left, 41);
+  mark.name = 'Snapshot on screen';
+  mark.command = commandIds.returnToPresent;
+  mark.tooltip = 'What is on screen is the past; the process stays where it is. Click to return to the present.';
+  mark.backgroundColor = new vscode.ThemeColor('statusBarItem.warningBackground');
   const refresh = (): void => {
     const session = tracker.current;
+    const viewing = session?.list.peeking ?? null;
+    mark.text = `$(eye) Viewing snapshot ${viewing}`;
+    if (viewing === null) mark.hide();
+    else mark.show();
     if (!session || session.list.snapshots.length === 0) {
       item.hide();
       return;
@@ -33,5 +42,5 @@ export function registerStatusBar(tracker: SessionTracker): vscode.Disposable {
     item.show();
   };
   refresh();
-  return vscode.Disposable.from(item, tracker.onDidChange(refresh));
+  return vscode.Disposable.from(item, mark, tracker.onDidChange(refresh));
 }

@@ -5,8 +5,8 @@ import { buildRow, densityOf, icon, span } from './timelineRow.js';
 
 const vscode = acquireVsCodeApi();
 const byId = (id) => document.getElementById(id);
-const [timeline, extent, empty, emptyText, emptyButton, card, live] = [
-  ...['timeline', 'extent', 'empty', 'empty-text', 'empty-button', 'card', 'live'],
+const [timeline, extent, empty, emptyText, emptyButton, mark, markText, history, historyText, card, live] = [
+  ...['timeline', 'extent', 'empty', 'empty-text', 'empty-button', 'mark', 'mark-text', 'history', 'history-text', 'card', 'live'],
 ].map(byId);
 
 /** Heights of a row in pixels. */
@@ -18,6 +18,8 @@ const overscan = 8;
 const restMs = 500;
 
 let rows = [];
+/** The snapshot that is on screen in place of the present. */
+let viewing = null;
 let indexOf = new Map();
 /** Elements in the page, by id of the row, each with the row that it was built of. */
 const shown = new Map();
@@ -51,6 +53,16 @@ function receiveRows({ session, keep: same, rows: more }) {
   if (!indexOf.has(kept.selected)) select(rows.at(-1).id, { scroll: false });
   if (fresh) timeline.scrollTop = kept.scroll;
   render();
+}
+
+/** The mark is there for as long as what is on screen is not the present. */
+function receiveViewing({ id }) {
+  if (id === viewing) return;
+  viewing = id;
+  mark.hidden = id === null;
+  markText.textContent = id === null ? '' : `Viewing snapshot ${id}`;
+  if (id !== null && indexOf.has(id)) select(id);
+  else if (rows.length > 0) render();
 }
 
 function receiveEmpty({ text, button }) {
@@ -114,6 +126,7 @@ function place(row) {
   element.setAttribute('aria-posinset', String(index + 1));
   element.setAttribute('aria-setsize', String(rows.length));
   element.setAttribute('aria-selected', String(selected));
+  element.classList.toggle('viewed', row.id === viewing);
   element.tabIndex = selected ? 0 : -1;
   // Before the focus moves to it: that may come here again.
   shown.set(row.id, { row, element });
@@ -290,7 +303,10 @@ timeline.addEventListener('contextmenu', (event) => {
 const actionOfKey = { Enter: 'restore', ' ': 'show', F2: 'rename', Delete: 'delete', p: 'pin' };
 
 function actOn(row, action) {
-  if (row.kind === 'present') return;
+  if (row.kind === 'present') {
+    if (viewing !== null && (action === 'show' || action === 'restore')) send({ type: 'action', action: 'present' });
+    return;
+  }
   send({ type: 'action', action: action === 'pin' && row.pinned ? 'unpin' : action, id: row.id });
 }
 
@@ -338,7 +354,9 @@ timeline.addEventListener(
   { passive: false },
 );
 
-emptyButton.addEventListener('click', () => send({ type: 'action', action: emptyButton.dataset.action }));
+for (const button of document.querySelectorAll('main > div > button')) {
+  button.addEventListener('click', () => send({ type: 'action', action: button.dataset.action }));
+}
 
 // VS Code gives the focus to the page, not to anything in it.
 window.addEventListener('focus', () => {
@@ -359,6 +377,12 @@ window.addEventListener('message', ({ data }) => {
       return receiveRows(data);
     case 'empty':
       return receiveEmpty(data);
+    case 'viewing':
+      return receiveViewing(data);
+    case 'history':
+      history.hidden = data.text === null;
+      historyText.textContent = data.text ?? '';
+      return undefined;
     case 'reveal':
       return indexOf.has(data.id) ? select(data.id) : undefined;
     case 'details':

@@ -44,6 +44,8 @@ export function buildRow(row, size) {
   if (row.current) element.setAttribute('aria-current', 'true');
   element.classList.toggle('current', row.current);
   element.classList.toggle('named', row.named);
+  element.classList.toggle('valued', row.value !== null);
+  element.classList.toggle('changed', row.value?.changed ?? false);
   element.classList.toggle('present', row.kind === 'present');
   element.dataset.vscodeContext = JSON.stringify(
     row.kind === 'present'
@@ -83,10 +85,11 @@ function badge(name, number) {
 }
 
 /** By area, not by length, one megabyte would leave nothing to see of a kilobyte: the square root keeps both. */
-function bar({ bytes }, mostBytes) {
+function bar({ bytes, value }, mostBytes) {
   const box = span('bar', '');
   const filled = span('filled', '');
-  filled.style.width = bytes > 0 ? `${Math.max(4, 100 * Math.sqrt(bytes / Math.max(1, mostBytes)))}%` : '0';
+  const share = value ? value.share : bytes > 0 ? Math.sqrt(bytes / Math.max(1, mostBytes)) : null;
+  filled.style.width = share === null ? '0' : `${Math.max(4, 100 * share)}%`;
   box.append(filled);
   return box;
 }

@@ -4,7 +4,7 @@
 import type { RowDetails, TimelineRow } from './rows';
 
 /** What a row, or an empty view, can ask for. */
-export type PageAction = 'restore' | 'rename' | 'pin' | 'unpin' | 'delete' | 'show' | 'take' | 'start';
+export type PageAction = 'present' | 'goOn' | 'closeHistory' | 'restore' | 'rename' | 'pin' | 'unpin' | 'delete' | 'show' | 'take' | 'start';
 
 export type FromPage =
   /** The page is there and shows nothing yet. */
@@ -17,6 +17,10 @@ export type ToPage =
   /** Of the rows that the page has, the first `keep` stay; `rows` follow them. `session`: whose they are. */
   | { type: 'rows'; session: string; keep: number; rows: TimelineRow[] }
   | { type: 'empty'; text: string; button: { title: string; action: PageAction } | null }
+  /** The snapshot that is on screen in place of the present; null: none. */
+  | { type: 'viewing'; id: number | null }
+  /** What the rows show beside their labels is the history of a value, with these words; null: they are themselves. */
+  | { type: 'history'; text: string | null }
   | { type: 'reveal'; id: number }
   | { type: 'details'; id: number; details: RowDetails }
   /** Steps of zoom, negative for out; 0 for the usual size. */

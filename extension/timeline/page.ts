@@ -24,6 +24,8 @@ export function timelinePage({ source, nonce, script, style }: PageParts): strin
 <main>
 <div id="empty" hidden><p id="empty-text"></p><button id="empty-button" type="button" hidden></button></div>
 <div id="timeline" role="tree" aria-label="Snapshots, oldest first" hidden><div id="extent" role="none"></div></div>
+<div id="history" class="foot" role="status" hidden><span id="history-text"></span><button type="button" data-action="closeHistory">Close</button></div>
+<div id="mark" class="foot" role="status" hidden><span id="mark-text"></span><button id="mark-present" type="button" data-action="present">Return to present</button><button id="mark-go-on" type="button" data-action="goOn">Go on from here</button></div>
 <div id="card" role="tooltip" hidden></div>
 <div id="live" class="only-spoken" aria-live="polite"></div>
 </main>

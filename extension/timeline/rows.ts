@@ -3,6 +3,7 @@
 
 import type { SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../../adapter/protocol';
 import { count, detailsOf, formatBytes, formatMicros, formatTime, labelOf, positionOf, reasonOf } from '../snapshotText';
+import { type ShownValue, shownValues, type ValueHistory } from './history';
 import { assignLanes, type LaneRow } from './lanes';
 
 /** What the session shown is like at this moment. */
@@ -11,6 +12,8 @@ export interface TimelineState {
   /** The program may differ from the current snapshot: it has run on, or the user has changed it. */
   moved: boolean;
   stopped: boolean;
+  /** Of which the rows show the values. */
+  history?: ValueHistory | undefined;
 }
 
 /** In place of a snapshot's id: the present. Snapshots count from 1. */
@@ -29,6 +32,8 @@ export interface TimelineRow {
   /** What it adds, as text and in bytes (for the bar). */
   added: string;
   bytes: number;
+  /** In a history: what the value was, and where in the plot it lies. */
+  value: ShownValue | null;
   current: boolean;
   /** The user has given it the label. */
   named: boolean;
@@ -41,7 +46,7 @@ export interface TimelineRow {
 
 export const emptyList: SnapshotList = { snapshots: [], current: null, peeking: null };
 
-export function timelineRows({ list, moved, stopped }: TimelineState): TimelineRow[] {
+export function timelineRows({ list, moved, stopped, history }: TimelineState): TimelineRow[] {
   const snapshots = [...list.snapshots].sort((a, b) => a.id - b.id);
   if (snapshots.length === 0) return [];
   const known = snapshots.some(({ id }) => id === list.current);
@@ -49,8 +54,9 @@ export function timelineRows({ list, moved, stopped }: TimelineState): TimelineR
   const points: { id: number; parent: number | null }[] = snapshots.map(({ id, parent }) => ({ id, parent }));
   if (present) points.push({ id: presentId, parent: known ? list.current : null });
   const graphs = assignLanes(points, present ? presentId : list.current);
+  const values = history ? shownValues(history.points) : undefined;
   const rows = snapshots.map((snapshot, row) =>
-    rowOf(snapshot, snapshot.id === list.current, graphs[row] as LaneRow),
+    rowOf(snapshot, snapshot.id === list.current, graphs[row] as LaneRow, values?.get(snapshot.id) ?? null),
   );
   if (present) rows.push(presentRow(known ? list.current : null, stopped, graphs[snapshots.length] as LaneRow));
   return rows;
@@ -81,7 +87,7 @@ export function rowDetails(row: TimelineRow, snapshot: SnapshotInfo | undefined)
   };
 }
 
-function rowOf(snapshot: SnapshotInfo, current: boolean, graph: LaneRow): TimelineRow {
+function rowOf(snapshot: SnapshotInfo, current: boolean, graph: LaneRow, value: ShownValue | null): TimelineRow {
   const { id, label, reason, createdAt, bytes, pauseMicros, pinned, warnings, location, threadId } = snapshot;
   const position = label && location ? positionOf(location) : null;
   const messages = warnings.map(({ message }) => message);
@@ -89,6 +95,7 @@ function rowOf(snapshot: SnapshotInfo, current: boolean, graph: LaneRow): Timeli
   const spoken = [
     `${current ? 'Current snapshot' : 'Snapshot'} ${id}`,
     labelOf(snapshot),
+    value ? `value ${value.text}${value.changed ? ', changed' : ''}` : null,
     position,
     reasonOf(snapshot),
     graph.branch && snapshot.parent !== null ? `branch from snapshot ${snapshot.parent}` : null,
@@ -102,10 +109,11 @@ function rowOf(snapshot: SnapshotInfo, current: boolean, graph: LaneRow): Timeli
     parent: snapshot.parent,
     kind: reason,
     label: labelOf(snapshot),
-    description: joined([`#${id}`, position, reasonOf(snapshot), `thread ${threadId}`, time, formatMicros(pauseMicros)]),
+    description: joined([`#${id}`, value && value.text, position, reasonOf(snapshot), `thread ${threadId}`, time, formatMicros(pauseMicros)]),
     time,
     added: formatBytes(bytes),
     bytes,
+    value,
     current,
     named: label !== null,
     pinned,
@@ -127,6 +135,7 @@ function presentRow(from: SnapshotId | null, stopped: boolean, graph: LaneRow): 
     time: '',
     added: '',
     bytes: 0,
+    value: null,
     current: false,
     named: false,
     pinned: false,

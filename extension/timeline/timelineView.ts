@@ -9,10 +9,16 @@ import type { SessionTracker, TrackedSession } from '../sessionTracker';
 import { count, formatBytes, totalBytes } from '../snapshotText';
 import type { FromPage, PageAction, ToPage } from './messages';
 import { timelinePage } from './page';
+import { historyText, type ValueHistory } from './history';
 import { commonRows, emptyList, presentId, rowDetails, type TimelineRow, timelineRows } from './rows';
 
 /** Set once the view has been opened by itself, so that it is not opened against the user's will ever after. */
 const introducedKey = 'rollpoint.viewIntroduced';
+
+/** What leaves the process where it is, and the keyboard in the timeline. */
+const looking: readonly PageAction[] = ['show', 'present'];
+/** Milliseconds within which the stop of a look is there. */
+const patienceMs = 3000;
 
 const commandOf: Record<PageAction, string> = {
   restore: commandIds.restoreSnapshot,
@@ -20,10 +26,16 @@ const commandOf: Record<PageAction, string> = {
   pin: commandIds.pinSnapshot,
   unpin: commandIds.unpinSnapshot,
   delete: commandIds.deleteSnapshot,
-  show: commandIds.showSnapshotLocation,
+  show: commandIds.viewSnapshot,
+  present: commandIds.returnToPresent,
+  goOn: commandIds.goOnFromHere,
+  closeHistory: commandIds.closeHistory,
   take: commandIds.takeSnapshotNow,
   start: 'workbench.action.debug.start',
 };
+
+/** The history of a value, and the session whose it is. */
+export type ShownHistory = ValueHistory & { session: string };
 
 export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposable {
   private readonly disposables: vscode.Disposable[] = [];
@@ -31,6 +43,9 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
   private rows: TimelineRow[] = [];
   /** What the page shows; undefined where that is not known. */
   private sent: { session: string; rows: TimelineRow[] } | undefined;
+  private look: Thenable<unknown> = Promise.resolve(undefined);
+  private keeping: vscode.Disposable | undefined;
+  private history: ShownHistory | undefined;
   private revealed: { session: string; id: SnapshotId } | undefined;
 
   constructor(
@@ -52,6 +67,12 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
     return this.rows;
   }
 
+  /** Values in place of descriptions, and a plot of them; undefined: no longer. */
+  showHistory(history: ShownHistory | undefined): void {
+    this.history = history;
+    this.refresh();
+  }
+
   resolveWebviewView(view: vscode.WebviewView): void {
     const media = vscode.Uri.joinPath(this.extensionUri, 'media');
     const { webview } = view;
@@ -71,6 +92,7 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
   }
 
   dispose(): void {
+    this.keeping?.dispose();
     vscode.Disposable.from(...this.disposables).dispose();
   }
 
@@ -84,7 +106,7 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
       case 'action':
         if (Object.hasOwn(commandOf, message.action)) {
           const args = message.id === undefined || message.id === presentId ? [] : [message.id];
-          void vscode.commands.executeCommand(commandOf[message.action], ...args);
+          void this.act(message.action, args);
         }
         break;
       case 'details': {
@@ -95,15 +117,52 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
     }
   }
 
+  /** What follows a look waits for its end: it may be about what is on screen then. */
+  private async act(action: PageAction, args: number[]): Promise<void> {
+    const run = (): Thenable<unknown> => vscode.commands.executeCommand<unknown>(commandOf[action], ...args);
+    await this.look;
+    if (!looking.includes(action)) {
+      await run();
+      return;
+    }
+    this.keepKeyboard();
+    this.look = run();
+    await this.look;
+  }
+
+  /**
+   * VS Code moves the keyboard to the editor at every stop, also at the one by which another moment comes on screen. Who
+   * looks around in the timeline would press the next key there, into the source.
+   */
+  private keepKeyboard(): void {
+    this.keeping?.dispose();
+    const done = (): void => {
+      this.keeping?.dispose();
+    };
+    const late = setTimeout(done, patienceMs);
+    this.keeping = vscode.Disposable.from(
+      // Told once the editor is open.
+      vscode.debug.onDidChangeActiveStackItem((item) => {
+        if (!(item instanceof vscode.DebugStackFrame)) return;
+        done();
+        void vscode.commands.executeCommand(`${viewId}.focus`);
+      }),
+      new vscode.Disposable(() => clearTimeout(late)),
+    );
+  }
+
   private refresh(): void {
     const session = this.tracker.current;
     const list = session?.list ?? emptyList;
-    this.rows = session ? timelineRows(session) : [];
+    const history = this.history?.session === session?.session.id ? this.history : undefined;
+    this.rows = session ? timelineRows({ ...session, history }) : [];
     const number = list.snapshots.length;
     if (this.view) {
       this.view.description = number > 0 ? `${count(number, 'snapshot')}, ${formatBytes(totalBytes(list))}` : '';
     }
     this.show(session);
+    this.post({ type: 'viewing', id: list.peeking });
+    this.post({ type: 'history', text: history ? historyText(history) : null });
     if (session && list.current !== null) void this.revealCurrent(session, list.current);
   }
 

@@ -123,6 +123,51 @@ describe('a session by mouse and keyboard', function () {
     await workbench.waitForVariable('wanted', '40');
   });
 
+  it('shows an earlier one at a click, while the process stays where it is', async () => {
+    const mark = workbench.timeline.locator('#mark');
+    await workbench.row(9).dblclick();
+    await workbench.currentRow(9).waitFor();
+    await workbench.waitForVariable('wanted', '25');
+    await workbench.row(2).click();
+    await workbench.waitForVariable('wanted', '55');
+    await mark.getByText('Viewing snapshot 2').waitFor();
+    await workbench.currentRow(9).waitFor();
+    await workbench.page.locator('.statusbar-item', { hasText: 'Viewing snapshot 2' }).waitFor();
+    // The keyboard stays in the timeline.
+    await workbench.timeline.locator('#row-2:focus').waitFor();
+    await workbench.press('ArrowDown', 'Space');
+    await mark.getByText('Viewing snapshot 3').waitFor();
+    await workbench.timeline.locator('#row-3:focus').waitFor();
+    await workbench.screenshot('viewing');
+    await mark.getByText('Return to present').click();
+    await workbench.waitForVariable('wanted', '25');
+    await mark.waitFor({ state: 'hidden' });
+    expect((await workbench.drawing()).filter((line) => line.includes('current'))).to.deep.equal(['  9 current']);
+  });
+
+  it('goes from snapshot to snapshot by keys, and back to the present by the status bar', async () => {
+    await workbench.press('Control+Alt+PageUp');
+    await workbench.waitForVariable('wanted', '55');
+    await workbench.timeline.getByText('Viewing snapshot 8').waitFor();
+    await workbench.press('Control+Alt+PageUp');
+    await workbench.timeline.getByText('Viewing snapshot 1', { exact: true }).waitFor();
+    await workbench.press('Control+Alt+PageDown');
+    await workbench.timeline.getByText('Viewing snapshot 8').waitFor();
+    await workbench.page.locator('.statusbar-item', { hasText: 'Viewing snapshot 8' }).click();
+    await workbench.waitForVariable('wanted', '25');
+  });
+
+  it('shows one by the space bar, and goes on from there', async () => {
+    await workbench.row(9).click();
+    await workbench.press('Home', 'Space');
+    await workbench.waitForVariable('wanted', '40');
+    await workbench.timeline.getByText('Viewing snapshot 1', { exact: true }).waitFor();
+    await workbench.timeline.getByText('Go on from here').click();
+    await workbench.currentRow(1).waitFor();
+    await workbench.timeline.locator('#mark').waitFor({ state: 'hidden' });
+    await workbench.waitForVariable('wanted', '40');
+  });
+
   it('renames by F2', async () => {
     await workbench.row(2).click();
     await workbench.press('F2');

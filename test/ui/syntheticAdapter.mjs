@@ -45,10 +45,21 @@ export async function serveSnapshots(list) {
     stackTrace: () => ({ stackFrames: [{ id: 1, name: 'stage_0', line: 1, column: 1, source }], totalFrames: 1 }),
     scopes: () => ({ scopes: [] }),
     'rollpoint/listSnapshots': () => list,
+    'rollpoint/checkRestore': ({ id }) => {
+      const warnings = list.snapshots.find((snapshot) => snapshot.id === id)?.warnings ?? [];
+      return { exact: warnings.length === 0, warnings };
+    },
     'rollpoint/restoreSnapshot': ({ id }) => {
-      list.current = id;
+      Object.assign(list, { current: id, peeking: null });
       return {};
     },
+    'rollpoint/peekSnapshot': ({ id }) => {
+      list.peeking = id;
+      return {};
+    },
+    'rollpoint/valueHistory': () => ({
+      points: list.snapshots.map(({ id }) => ({ id, value: String(Math.round(50 + 50 * Math.sin(id / 9))), type: 'int', changed: id > 1 })),
+    }),
     'rollpoint/updateSnapshot': ({ id, ...change }) => {
       const snapshot = list.snapshots.find((candidate) => candidate.id === id);
       Object.assign(snapshot, change);
@@ -67,7 +78,7 @@ export async function serveSnapshots(list) {
       changed();
       event('stopped', { reason: 'breakpoint', threadId: 1, allThreadsStopped: true });
     }
-    if (/^rollpoint\/(restore|update|delete)/.test(command)) changed();
+    if (/^rollpoint\/(restore|peek|update|delete)/.test(command)) changed();
     if (command === 'disconnect') event('terminated');
   };
   const server = createServer((socket) => {

@@ -131,12 +131,36 @@ describe('a timeline of a thousand snapshots', function () {
     await workbench.row(number - 1).locator('.badge.pin').waitFor();
     await workbench.press('Delete');
     await workbench.row(number - 1).waitFor({ state: 'detached' });
-    const asked = adapter.requests.filter(({ command }) => command.startsWith('rollpoint/') && command !== 'rollpoint/listSnapshots');
+    const asked = adapter.requests.filter(({ command }) => /^rollpoint\/(restore|update|delete)/.test(command));
     expect(asked).to.deep.equal([
       { command: 'rollpoint/restoreSnapshot', args: { id: number } },
       { command: 'rollpoint/updateSnapshot', args: { id: number - 1, pinned: true } },
       { command: 'rollpoint/deleteSnapshot', args: { id: number - 1 } },
     ]);
+  });
+
+  it('asks before a restore that does not bring everything back, until told not to', async () => {
+    const restores = () => adapter.requests.filter(({ command }) => command === 'rollpoint/restoreSnapshot').length;
+    const before = restores();
+    const question = workbench.notification('does not bring everything back. Connections that lead out of the program');
+    await workbench.command('Rollpoint: Restore snapshot');
+    await workbench.page.locator('.quick-input-widget input').fill('#545');
+    await workbench.paletteRow('#545').first().click();
+    await question.waitFor();
+    await workbench.screenshot('restore-question');
+    expect(restores()).to.equal(before);
+    await question.getByText('Restore anyway').click();
+    await workbench.currentRow(545).waitFor();
+    expect(restores()).to.equal(before + 1);
+  });
+
+  it('plots a history of a thousand values', async () => {
+    await workbench.command('Rollpoint: Show history');
+    await workbench.typeIntoInput('level');
+    await workbench.timeline.getByText('History of level:').waitFor();
+    await workbench.screenshot('thousand-history');
+    await workbench.timeline.locator('#history').getByText('Close').click();
+    await workbench.timeline.locator('#history').waitFor({ state: 'hidden' });
   });
 
   for (const [kind, theme] of Object.entries(themes)) {

@@ -82,8 +82,8 @@ class Workbench {
   }
 
   /** 1-based number of the first line of the sample that contains `text`. */
-  lineOf(text) {
-    const lines = readFileSync(path.join(this.folder, 'warehouse.cpp'), 'utf8').split('\n');
+  lineOf(text, file = 'warehouse.cpp') {
+    const lines = readFileSync(path.join(this.folder, file), 'utf8').split('\n');
     return lines.findIndex((line) => line.includes(text)) + 1;
   }
 
