@@ -21,6 +21,8 @@ try {
   const stopAt = async (id) => {
     await workbench.currentRow(id).waitFor();
     await workbench.stoppedLine.waitFor();
+    // A key pressed while VS Code still reads the stack is lost.
+    await workbench.page.waitForTimeout(800);
   };
   const name = async (id, label) => {
     await workbench.row(id).click();
@@ -54,7 +56,6 @@ try {
   await stopAt(11);
   await workbench.variable('order').click();
   await workbench.variable('number').waitFor();
-  await workbench.row(5).click();
   await workbench.page.mouse.move(900, 600);
   await workbench.page.locator('.workbench-hover-container').waitFor({ state: 'hidden' });
   mkdirSync(path.dirname(target), { recursive: true });
