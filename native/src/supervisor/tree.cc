@@ -1,34 +1,16 @@
 #include "supervisor/tree.h"
 
-#include <signal.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <set>
 
-#include "snapshot/rollback_error.h"
 #include "supervisor/revival.h"
-#include "tracee/remote_syscalls.h"
 #include "util/error.h"
 
 namespace rollpoint::supervisor {
 
 using snapshot::CaptureResult;
-using snapshot::RollbackResult;
 using snapshot::SnapshotId;
-using tracee::RemoteSyscalls;
-
-namespace {
-
-double since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
-}
-
-}  // namespace
 
 bool TreeSnapshot::holds(const Relative& relative) const {
   return std::any_of(members.begin(), members.end(), [&](auto& member) { return member.relative.get() == &relative; }) ||
@@ -112,15 +94,6 @@ Sharer Tree::capture_sharer(const std::shared_ptr<Relative>& relative) {
   return sharer;
 }
 
-void Tree::restore_sharers(const TreeSnapshot& wanted, RollbackResult& result) {
-  for (auto& sharer : wanted.sharers) {
-    const bool whole = std::all_of(sharer.threads.begin(), sharer.threads.end(), [&](auto& saved) { return sharer.relative->process().find(saved.first) != nullptr; });
-    if (!whole) result.warnings.push_back({"children", "Child process " + std::to_string(sharer.relative->pid()) + ", or a thread of it, has gone since and does not come back: it shared its parent's memory."});
-    for (auto& [tid, saved] : sharer.threads)
-      if (auto* tracee = sharer.relative->process().find(tid)) snapshot::restore_registers(*tracee, saved);
-  }
-}
-
 std::vector<resources::Holder> Tree::holders(SnapshotId id, const TreeSnapshot& tree) {
   std::vector<resources::Holder> result{{&family_.root(), &root_.state_of(id).descriptors}};
   for (auto& member : tree.members)
@@ -159,116 +132,8 @@ CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
   tree.zombies = zombies();
   tree.streams = resources::read_streams(holders(result.id, tree), result.warnings);
   if (!result.warnings.empty()) result.exact = false;
-  result.pause_micros += since(begin);
+  result.pause_micros += std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
   snapshots_.insert_or_assign(result.id, std::move(tree));
-  return result;
-}
-
-// What the snapshot lacks goes, seen by nobody.
-void Tree::end_surplus(const TreeSnapshot& wanted) {
-  std::set<pid_t> keep;
-  for (auto& member : wanted.members) keep.insert(member.relative->pid());
-  std::vector<std::shared_ptr<Relative>> surplus;
-  for (auto& [pid, relative] : family_.relatives()) {
-    if (!wanted.holds(*relative)) surplus.push_back(relative);
-  }
-  for (auto& relative : surplus) family_.kill(*relative);
-  for (auto& zombie : zombies()) {
-    const bool is_wanted = std::any_of(wanted.zombies.begin(), wanted.zombies.end(), [&](auto& other) { return other.pid == zombie.pid; });
-    auto* parent = family_.process(zombie.stat.parent);
-    if (!is_wanted && parent) reap(*parent, zombie.id_inside);
-  }
-}
-
-void Tree::restore_member(const Member& member, const resources::Place& place, RollbackResult& result) {
-  auto& relative = *member.relative;
-  auto& process = relative.process();
-  const pid_t pid = relative.pid();
-  // Its parent may notice: what that has pending is put back after this.
-  auto* parent = family_.process(relative.parent());
-  if (relative.job_stopped() && !member.job_stopped) continue_job(process, parent);
-  if (!relative.job_stopped() && member.job_stopped) stop_job(process, parent, member.stop_was_told);
-  relative.set_job_stopped(member.job_stopped);
-  const auto stat = read_process_stat(pid);
-  if (stat && stat->group != member.stat.group) {
-    RemoteSyscalls remote(process);
-    const bool leads = member.stat.group == pid;
-    if (stat->session != member.stat.session && member.stat.session == pid) remote.call(SYS_setsid);
-    else if (remote.call(SYS_setpgid, 0, leads ? 0 : static_cast<uint64_t>(tracee::id_inside("/proc/" + std::to_string(member.stat.group)))) < 0)
-      result.warnings.push_back({"children", child_name(pid) + " cannot go back to its process group."});
-  }
-  const auto back = relative.engine->rollback(member.id, place);
-  result.pages_written += back.pages_written;
-  for (auto& warning : back.warnings) result.warnings.push_back({warning.kind, child_name(pid) + ": " + warning.message});
-}
-
-RollbackResult Tree::rollback(SnapshotId id) {
-  auto it = snapshots_.find(id);
-  if (it == snapshots_.end()) return root_.rollback(id);
-  const auto begin = std::chrono::steady_clock::now();
-  TreeSnapshot& wanted = it->second;
-  const auto refuge = root_.stands_on();
-  root_.require_feasible(id);
-  for (auto& member : wanted.members)
-    if (member.relative->alive()) member.relative->engine->require_feasible(member.id);
-  RollbackResult children;
-  for (auto& [pid, why] : family_.strangers()) children.warnings.push_back({"children", child_name(pid) + " " + why + ". It stays as it is."});
-  end_surplus(wanted);
-  const auto born = bring_back(wanted, children);
-  // Children first: what they cause in their parents' queues of signals is put right with those.
-  const auto tables = holders(id, wanted);
-  resources::StreamsRollback streams(tables, wanted.streams);
-  size_t holder = tables.size();
-  for (auto member = wanted.members.rbegin(); member != wanted.members.rend(); ++member) {
-    if (!member->relative->alive()) continue;
-    try {
-      restore_member(*member, {&streams, --holder}, children);
-    } catch (const std::exception& error) {
-      const auto name = child_name(member->relative->pid());
-      if (member->relative->alive() && born.contains(member->relative.get())) {
-        give_up(*member->relative);
-        children.warnings.push_back({"children", name + " has gone since and does not come back: " + error.what()});
-      } else {
-        children.warnings.push_back({"children", name + " could not be rolled back: " + error.what()});
-      }
-    }
-  }
-  RollbackResult result;
-  try {
-    result = root_.rollback(id, {&streams, 0}, true);
-  } catch (const snapshot::RollbackError& error) {
-    // It is where it was; its children have gone ahead.
-    if (!error.trusted() || !refuge || refuge == id || wanted.members.empty()) throw;
-    try {
-      rollback(*refuge);
-    } catch (const std::exception& second) {
-      throw snapshot::RollbackError(std::string(error.what()) + " Its child processes are not (" + second.what() + "): restore another snapshot, or end the session.", false);
-    }
-    throw;
-  }
-  restore_sharers(wanted, result);
-  for (auto& warning : streams.finish()) result.warnings.push_back(warning);
-  result.micros = since(begin);
-  result.pages_written += children.pages_written;
-  result.warnings.insert(result.warnings.begin(), children.warnings.begin(), children.warnings.end());
-  return result;
-}
-
-snapshot::RebuildResult Tree::rebuild() {
-  const pid_t before = family_.root().pid();
-  // First: its id is not free while they are in its group.
-  auto strangers = family_.relatives();
-  for (auto& [pid, relative] : strangers) family_.kill(*relative);
-  family_.halt();  // who is born from here on stands
-  auto result = root_.rebuild();
-  const pid_t now = family_.root().pid();
-  rename(before, now);
-  const auto it = snapshots_.find(result.id);
-  if (it == snapshots_.end() || (it->second.members.empty() && it->second.zombies.empty())) return result;
-  auto whole = rollback(result.id);
-  result.rollback.tid = whole.tid;
-  result.rollback.renamed.insert(result.rollback.renamed.end(), whole.renamed.begin(), whole.renamed.end());
-  result.rollback.warnings.insert(result.rollback.warnings.end(), whole.warnings.begin(), whole.warnings.end());
   return result;
 }
 
