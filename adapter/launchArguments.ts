@@ -3,7 +3,7 @@
 import { access, constants, open, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { codeOf, UserError } from './errors';
-import type { AttachAttributes, AutoSnapshot, ChildPolicy, CommonAttributes, ConsoleKind, FilePolicy, LaunchAttributes } from './protocol';
+import type { AttachAttributes, AutoSnapshot, ChildPolicy, CommonAttributes, ConsoleKind, FilePolicy, FollowPolicy, LaunchAttributes } from './protocol';
 import { parseSize } from './snapshots/size';
 
 export interface SetupCommand {
@@ -15,6 +15,7 @@ interface Common {
   gdb: string | undefined;
   setupCommands: SetupCommand[];
   snapshots: { auto: AutoSnapshot; memoryLimit: number; files: FilePolicy; children: ChildPolicy };
+  followFork: FollowPolicy;
   trace: boolean;
 }
 
@@ -92,6 +93,10 @@ function planCommon(attributes: Partial<CommonAttributes>): Common {
   if (limit === null) {
     throw new UserError(`"snapshots.memoryLimit" is "${snapshots.memoryLimit}": write a size such as "512MiB" or "2GiB".`);
   }
+  const followFork = oneOf('followFork', attributes.followFork, ['parent', 'child'], 'parent');
+  if (followFork === 'child' && snapshots.children === 'ignore') {
+    throw new UserError(`"followFork" is "child", which needs "snapshots.children" to be "include": what is let run untouched cannot be followed. ${fix}`);
+  }
   return {
     gdb: gdb?.trim() || undefined,
     setupCommands: setupCommands.map((command) =>
@@ -105,6 +110,7 @@ function planCommon(attributes: Partial<CommonAttributes>): Common {
       files: oneOf('snapshots.files', snapshots.files, ['rewind', 'keep'], 'rewind'),
       children: oneOf('snapshots.children', snapshots.children, ['include', 'ignore'], 'include'),
     },
+    followFork,
     trace: trace === true,
   };
 }

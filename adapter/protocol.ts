@@ -216,6 +216,7 @@ export type RequestName = keyof Requests;
 export type AutoSnapshot = 'breakpoints' | 'everyStop' | 'off';
 export type FilePolicy = 'rewind' | 'keep';
 export type ChildPolicy = 'include' | 'ignore';
+export type FollowPolicy = 'parent' | 'child';
 export type ConsoleKind = 'internalConsole' | 'integratedTerminal' | 'externalTerminal';
 
 export interface SnapshotSettings {
@@ -235,6 +236,8 @@ export interface CommonAttributes {
   /** gdb commands run before the program is loaded, as in cpptools: text, or `{ text, description, ignoreFailures }`. */
   setupCommands?: (string | { text: string; description?: string; ignoreFailures?: boolean })[];
   snapshots?: SnapshotSettings;
+  /** Which process the debugger shows when the program starts another; default `parent`. */
+  followFork?: FollowPolicy;
   /** Writes the packets, MI records and core events to the debug console. */
   trace?: boolean;
 }

@@ -39,6 +39,9 @@ export class SessionHost implements DebuggeeHost {
         listener.warning(message);
       }
     });
+    this.core.on('focus', ({ message }) => {
+      if (message) listener.warning(message);
+    });
     this.target = new PeekTarget(new CoreTarget(this.core, stdio), this.core, () => listener.acting());
     this.snapshots = this.core;
     this.core.on('edited', () => listener.edited());
@@ -150,6 +153,15 @@ export class SessionHost implements DebuggeeHost {
         this.listener.warning(message);
       }
     }
+  }
+
+  followChildren(on: boolean): Promise<void> {
+    return this.target.focus.followChildren(on);
+  }
+
+  get focused(): boolean {
+    const { lastStop } = this.target;
+    return lastStop?.state === 'stopped' && lastStop.cause.kind === 'focused';
   }
 
   /** The last restore has failed half-way. */

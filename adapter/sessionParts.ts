@@ -75,6 +75,10 @@ export interface DebuggeeHost {
   readMemory(id: SnapshotId | null, address: bigint, length: number): Promise<Uint8Array>;
   /** The last restore has failed half-way. */
   readonly broken: boolean;
+  /** Whether the debugger goes with each process that the one it shows starts. Rejects where those are not held. */
+  followChildren(on: boolean): Promise<void>;
+  /** The last stop is that of a change of the process that is shown, asked for by the user. */
+  readonly focused: boolean;
   detach(): Promise<void>;
   kill(): Promise<void>;
   /** Ends all that `launch`, `attach` and `serve` began. */
@@ -86,7 +90,7 @@ export interface HostListener {
   ended(end: DebuggeeEnd): void;
   /** gdb is about to run or change what is shown in place of the process, which is to go there first. */
   acting(): Promise<void>;
-  /** What a restore could not bring back, for the user. */
+  /** What a restore could not bring back, or which process the debugger shows now; for the user. */
   warning(message: string): void;
   /** Memory or registers were changed by the user's doing. */
   edited(): void;

@@ -120,6 +120,7 @@ export class Run {
   /** Resolves with the debuggee stopped at its start and gdb connected to it. */
   async start(): Promise<void> {
     const { plan, host } = this;
+    await host.followChildren(plan.followFork === 'child');
     const [gdb, debuggee] = await Promise.allSettled([
       this.startGdb(),
       plan.kind === 'attach' ? host.attach(plan.pid) : host.launch(plan),
@@ -214,13 +215,17 @@ export class Run {
     }
   }
 
-  /** What gdb takes without a word, and cannot do here. */
+  /** What gdb takes without a word, since to it the program has one process. */
   private onSetting(name: string, value: string): void {
-    if ((name === 'follow-fork-mode' && value === 'child') || (name === 'detach-on-fork' && value === 'off')) {
+    if (name === 'follow-fork-mode') {
+      this.host.followChildren(value === 'child').catch((error: unknown) => {
+        this.client.output('important', `"set ${name} ${value}" has no effect. ${messageOf(error)}\n`);
+      });
+    } else if (name === 'detach-on-fork' && value === 'off') {
       this.client.output(
         'important',
-        `"set ${name} ${value}" has no effect: the debugger stays with the parent, whose children go into its snapshots without being debugged. ` +
-          'To debug a child, set "snapshots.children" to "ignore" and attach to the child in a second session.\n',
+        `"set ${name} ${value}" has no effect: gdb is shown one process at a time. "followFork" in the launch configuration, or "monitor follow PID", chooses it; ` +
+          'the others stop, run and go into its snapshots with it.\n',
       );
     }
   }

@@ -25,9 +25,13 @@ export class SessionStops implements Restorer, Whereabouts {
       this.run.onProgramEnd(end);
       return;
     }
-    const { ending } = this.run.host;
+    const { ending, focused } = this.run.host;
     const marker = isMarker(record) && !ending;
     const awaited = this.run.revival.take();
+    if (marker && focused) {
+      void this.focused(record);
+      return;
+    }
     if (marker) {
       void this.revived(record);
       return;
@@ -153,6 +157,15 @@ export class SessionStops implements Restorer, Whereabouts {
     await this.run.snapshots.onStop({ kind: 'goto', restoring: true });
     const { current } = this.run.snapshots.list();
     this.send({ ...report, description: `Restored snapshot ${current ?? ''} after the program was killed`, text: undefined, exception: undefined });
+  }
+
+  /** Another process, by a command of the user's. */
+  private async focused(record: MiStopped): Promise<void> {
+    const report: StopReport = { ...stopReport(record, { pauseRequested: false, kindOf: () => undefined }), reason: 'goto' };
+    this.arrive(report);
+    await this.withoutBreakpoints(() => this.lookAnew());
+    await this.run.snapshots.onStop({ kind: 'goto', restoring: true });
+    this.send({ ...report, description: 'In another process', text: undefined, exception: undefined });
   }
 
   private async rollBack(id: SnapshotId): Promise<{ record: MiStopped; failure: unknown }> {

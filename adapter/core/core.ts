@@ -30,6 +30,15 @@ export interface RevivedProcess {
   newPid: number;
   warnings: RollbackResult['warnings'];
 }
+/** Another process is in focus. */
+export interface FocusChange {
+  /** What the kernel calls it. */
+  newPid: number;
+  /** The debugger has still to be shown this program in place of the one before. */
+  executable: string | null;
+  /** Empty where there is nothing to tell. */
+  message: string;
+}
 export type CoreState = 'none' | 'stopped' | 'running';
 
 interface CoreEvents {
@@ -42,6 +51,8 @@ interface CoreEvents {
   snapshotsLost: [number[], string];
   /** In place of the end of a program that was killed: it stands at a snapshot, stopped. Names are as before. */
   revived: [RevivedProcess];
+  /** Threads, memory and registers are another process's; names of threads go on. */
+  focus: [FocusChange];
   log: [string];
 }
 
@@ -52,6 +63,7 @@ export class Core extends EventEmitter<CoreEvents> {
   private current: CoreState = 'none';
   private holding = true;
   private torn = false;
+  private followsChildren = false;
   private readonly names = new TaskNames();
   private readonly threadsOf = new Map<number, readonly number[]>();
 
@@ -76,6 +88,21 @@ export class Core extends EventEmitter<CoreEvents> {
   async letEnd(): Promise<void> {
     this.holding = false;
     await this.supervisor?.holdAtExit(false);
+  }
+
+  /** Whether the debugger goes with each process that the one in focus starts; for this program and those to come. */
+  async followChildren(on: boolean): Promise<void> {
+    this.followsChildren = on;
+    await this.supervisor?.followChildren(on);
+  }
+
+  /** The debugger is with this process of the program from here on. */
+  follow(pid: number): Promise<void> {
+    return this.live().follow(pid);
+  }
+
+  get keepsChildren(): boolean {
+    return this.options.children !== 'ignore';
   }
 
   get state(): CoreState {
@@ -253,6 +280,7 @@ export class Core extends EventEmitter<CoreEvents> {
     });
     this.supervisor = supervisor;
     try {
+      await supervisor.followChildren(this.followsChildren);
       this.info = await start(supervisor);
       await supervisor.holdAtExit(true);
     } catch (error) {
@@ -286,6 +314,12 @@ export class Core extends EventEmitter<CoreEvents> {
         this.names.rename(event.renamed);
         const { id, newPid, warnings } = event;
         this.emit('revived', { id, newPid, warnings });
+        return;
+      }
+      case 'focus': {
+        this.names.focus(event.tid, event.knownAs);
+        const { newPid, executable = null, message } = event;
+        this.emit('focus', { newPid, executable, message });
         return;
       }
       case 'stopped':

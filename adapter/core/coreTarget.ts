@@ -2,6 +2,7 @@
 // Knows no packets; what the list of snapshots looks like belongs to whoever supplies the snapshot commands.
 import type {
   BreakpointType,
+  FocusCommands,
   RunOptions,
   SnapshotCommands,
   StopCause,
@@ -32,7 +33,7 @@ interface ArmedRestore {
   failed: (error: unknown) => void;
 }
 
-export class CoreTarget implements Target {
+export class CoreTarget implements Target, FocusCommands {
   snapshots: SnapshotCommands | null = null;
   lastStop: TargetStop | null = null;
   process: TargetProcess | null = null;
@@ -41,6 +42,12 @@ export class CoreTarget implements Target {
   private readonly watched = new WatchRegions();
   private restoring: ArmedRestore | null = null;
   readonly viewing = null;
+  /** The process that the next resume brings into focus. */
+  private armedFocus: number | null = null;
+  /** The program that the debugger has still to be shown. */
+  private newProgram: string | null = null;
+  /** What the next resume is answered with, once it has been. */
+  private owedStop: TargetStop | null = null;
   /** The snapshot at which the program, which was killed, has come back. */
   private revivedAt = 0;
   replaced = false;
@@ -58,12 +65,20 @@ export class CoreTarget implements Target {
   ) {
     core.on('stop', (event) => this.handle(event));
     core.on('resumed', () => this.registers.clear());
+    core.on('focus', ({ executable }) => {
+      this.registers.clear();
+      this.newProgram = executable;
+    });
     core.on('revived', ({ id }) => {
       this.registers.clear();
       this.revivedAt = id;
       this.replaced = this.lastStop !== null;
       for (const known of this.fates.splice(0)) known();
     });
+  }
+
+  get focus(): FocusCommands {
+    return this;
   }
 
   get features(): Target['features'] {
@@ -75,7 +90,7 @@ export class CoreTarget implements Target {
   }
 
   get armed(): boolean {
-    return this.restoring !== null;
+    return this.restoring !== null || this.armedFocus !== null || this.owedStop !== null;
   }
 
   /** Listeners are called in the order of their subscription; each stop once. */
@@ -130,7 +145,18 @@ export class CoreTarget implements Target {
   /** Runs, or carries out the armed restore instead: then a stop with cause `restored` comes to the listeners. */
   async resume(actions: TargetResume[]): Promise<void> {
     this.replaced = false;
+    if (this.owedStop) {
+      const owed = this.owedStop;
+      this.owedStop = null;
+      this.announce(owed);
+      return;
+    }
     if (this.restoring && (await this.restore(this.restoring, actions))) return;
+    if (this.armedFocus !== null) {
+      const pid = this.armedFocus;
+      this.armedFocus = null;
+      return this.goTo(pid, actions);
+    }
     const before = this.lastStop;
     this.lastStop = null;
     this.resumed = actions.map((action) => action.tid);
@@ -151,6 +177,16 @@ export class CoreTarget implements Target {
     return new Promise((resolve, reject) => {
       this.restoring = { id, before, done: resolve, failed: reject };
     });
+  }
+
+  async followChildren(on: boolean): Promise<void> {
+    if (on && !this.core.keepsChildren) throw new UserError('Processes that the program starts are not held ("snapshots.children" is "ignore"): the debugger cannot follow them.');
+    await this.core.followChildren(on);
+  }
+
+  focusAtResume(pid: number): void {
+    this.disarmRestore('another process was asked for');
+    this.armedFocus = pid;
   }
 
   disarmRestore(reason: string): void {
@@ -250,7 +286,7 @@ export class CoreTarget implements Target {
       this.registers.clear();
       armed.done({ id: armed.id, result });
       const pid = this.core.process?.pid ?? 0;
-      this.announce({ state: 'stopped', pid, tid: tid === ANY ? result.tid : tid, cause: { kind: 'restored', snapshot: armed.id } });
+      this.arrive({ state: 'stopped', pid, tid: tid === ANY ? result.tid : tid, cause: { kind: 'restored', snapshot: armed.id } });
       return true;
     } catch (error) {
       this.restoring = null;
@@ -258,6 +294,22 @@ export class CoreTarget implements Target {
       armed.failed(error);
       throw error;
     }
+  }
+
+  private async goTo(pid: number, actions: readonly TargetResume[]): Promise<void> {
+    await this.core.follow(pid);
+    const threads = (await this.core.threads()).map(({ tid }) => tid);
+    const tid = actions.find((action) => threads.includes(action.tid))?.tid ?? threads[0] ?? pid;
+    this.arrive({ state: 'stopped', pid: this.core.process?.pid ?? 0, tid, cause: { kind: 'focused' } });
+  }
+
+  /** At `stop`; a debugger that knows the process by another program is shown the new one first, and resumes by itself. */
+  private arrive(stop: Extract<TargetStop, { state: 'stopped' }>): void {
+    const executable = this.newProgram;
+    this.newProgram = null;
+    if (executable === null) return this.announce(stop);
+    this.owedStop = stop;
+    this.announce({ ...stop, cause: { kind: 'followed', executable } });
   }
 
   /** The thread whose stop the resume may end with: `ANY`, one of those it names, or null when none is in the snapshot. */
@@ -311,6 +363,8 @@ export class CoreTarget implements Target {
         return { kind: 'watchpoint', address: event.address ?? 0n, access: event.access ?? 'write' };
       case 'exec':
         return { kind: 'exec', executable: event.executable ?? '' };
+      case 'followed':
+        return { kind: 'followed', executable: event.executable ?? null };
       case 'revived':
         return { kind: 'restored', snapshot: this.revivedAt };
       default:
@@ -326,8 +380,9 @@ export class CoreTarget implements Target {
     this.lastStop = stop;
     if (stop.state !== 'stopped') {
       this.process = null;
+      this.armedFocus = this.owedStop = this.newProgram = null;
       this.disarmRestore('the process has ended');
-    } else if (this.process && stop.cause.kind === 'exec') {
+    } else if (this.process && (stop.cause.kind === 'exec' || stop.cause.kind === 'followed') && stop.cause.executable !== null) {
       this.watched.clear();
       this.process = { ...this.process, executable: stop.cause.executable };
     }
@@ -340,6 +395,7 @@ export class CoreTarget implements Target {
     this.registers.clear();
     this.watched.clear();
     this.resumed = [ALL];
+    this.armedFocus = this.owedStop = this.newProgram = null;
     this.process = null;
     this.lastStop = null;
     this.replaced = false;

@@ -89,7 +89,7 @@ export interface ResumeAction {
 
 export type BreakpointKind = 'software' | 'hardware' | 'write' | 'read' | 'access';
 
-export type StopReason = 'signal' | 'breakpoint' | 'hardwareBreakpoint' | 'watchpoint' | 'step' | 'interrupt' | 'exec' | 'exit' | 'revived';
+export type StopReason = 'signal' | 'breakpoint' | 'hardwareBreakpoint' | 'watchpoint' | 'step' | 'interrupt' | 'exec' | 'exit' | 'revived' | 'followed';
 
 /** Events come in order; `pid` is that of the start, also where the program has come back in another process; after `stopped` every thread is stopped until the next `resume`. */
 export type NativeEvent =
@@ -103,7 +103,7 @@ export type NativeEvent =
       /** `watchpoint`: the data address, and which kind was hit. */
       address?: bigint;
       access?: 'write' | 'read' | 'access';
-      /** `exec`: path of the new program. */
+      /** `exec`: path of the new program. `followed`: of the process that is in focus now, where it runs another program. */
       executable?: string;
       /**
        * `exit`: the exit code with which the program is about to end by itself. All of its threads are still there, its
@@ -132,6 +132,23 @@ export type NativeEvent =
     }
   /** Snapshots that went with an exec or with the process, in words for the log. */
   | { type: 'snapshotsLost'; ids: number[]; message: string }
+  /**
+   * Another process is in focus: threads, memory, registers and breakpoints are its own from here on. It comes before what
+   * it explains: a stop with reason `followed` or `exec`, or the result of a rollback or of `follow`; or by itself, while
+   * the program runs: a child goes on in the place of the thread that made it.
+   */
+  | {
+      type: 'focus';
+      pid: number;
+      newPid: number;
+      /** Its first thread, and the thread by whose name the debugger knows that, since it made the process. */
+      tid: number;
+      knownAs: number;
+      /** The debugger has still to be shown this program in place of the one before. */
+      executable?: string;
+      /** A sentence for the user; empty where there is nothing to tell. */
+      message: string;
+    }
   | { type: 'log'; message: string };
 
 export interface Registers {
@@ -241,6 +258,10 @@ export interface Supervisor {
    * snapshots: a `stopped` event with reason `exit`. Off at first; may be switched while the program runs.
    */
   holdAtExit(on: boolean): Promise<void>;
+  /** Whether each process that the one in focus starts comes into focus itself: at its birth, after a vfork at its exec. */
+  followChildren(on: boolean): Promise<void>;
+  /** The stopped program's process `pid` comes into focus: a `focus` event. */
+  follow(pid: number): Promise<void>;
 
   /** May return fewer bytes than asked for where the mapping ends; rejects EFAULT when none could be read. */
   readMemory(address: bigint, length: number): Promise<Uint8Array>;

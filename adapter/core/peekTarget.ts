@@ -56,6 +56,10 @@ export class PeekTarget implements Target {
     });
   }
 
+  get focus(): Target['focus'] {
+    return this.live.focus;
+  }
+
   get features(): Target['features'] {
     return this.live.features;
   }

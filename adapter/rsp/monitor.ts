@@ -18,6 +18,8 @@ const help = [
   '                       What runs or changes the program from there restores the snapshot first',
   '  peek now             Arm the return to the present',
   '  delete N             Delete snapshot N',
+  '  follow child|parent  Go with each process that the program starts, or stay with the parent',
+  '  follow PID           Go to this process of the program at the next continue or step',
   '  set debug <0|1>      Enable or disable general debugging messages',
   '  set remote-debug <0|1>',
   '                       Enable or disable remote protocol debugging messages',
@@ -118,6 +120,18 @@ const view: Command = async (client, argument) => {
   return '';
 };
 
+const follow: Command = async (client, argument) => {
+  const { focus, process } = client.target;
+  if (argument === 'child' || argument === 'parent') {
+    await focus.followChildren(argument === 'child');
+    return argument === 'child' ? 'The debugger will go with each process that the program starts.\n' : 'The debugger will stay with the process that it shows.\n';
+  }
+  if (!/^\d+$/.test(argument)) throw new MonitorError('Follow whom? Write "monitor follow child", "monitor follow parent" or "monitor follow PID".');
+  if (!process) throw new MonitorError('There is no process; start one with "run".');
+  focus.focusAtResume(Number(argument));
+  return `The debugger will be with process ${argument} at the next "continue" or "stepi", which then runs nothing.\n`;
+};
+
 const settings: Command = (client, argument) => {
   const [name, value] = argument.split(/\s+/);
   const on = value === '1' || value === 'on';
@@ -148,6 +162,7 @@ const commands: Readonly<Record<string, Command>> = {
   peek,
   _view: view,
   delete: remove,
+  follow,
   set: settings,
   exit,
   help: () => help,

@@ -48,7 +48,7 @@ function actionOf(actions: readonly TargetResume[], tid: number): TargetResume |
 /** The signal to go on with after a stop that gdb does not want to hear of; null when it does. */
 function passes(client: Client, stop: TargetStop, actions: readonly TargetResume[]): number | null {
   if (stop.state !== 'stopped') return null;
-  if (stop.cause.kind === 'exec' && !client.execEvents) return 0;
+  if ((stop.cause.kind === 'exec' || (stop.cause.kind === 'followed' && stop.cause.executable !== null)) && !client.execEvents) return 0;
   if (stop.cause.kind !== 'signal' || !client.passSignals.has(stop.cause.signal)) return null;
   // A step that a signal interrupts would end in the handler: gdb steps over that by itself, so it must know.
   return actionOf(actions, stop.tid)?.kind === 'continue' ? stop.cause.signal : null;

@@ -29,6 +29,7 @@ export function stopSignal(cause: StopCause): number {
     case 'restored':
     case 'exit':
     case 'ending':
+    case 'focused':
       return 0;
     default:
       return SIGTRAP;
@@ -45,6 +46,9 @@ function reason(client: Client, cause: StopCause): string {
       const name = { write: 'watch', read: 'rwatch', access: 'awatch' }[cause.access];
       return `${name}:${cause.address.toString(16)};`;
     }
+    case 'followed':
+      // gdb reads the list of libraries and goes on.
+      return cause.executable === null ? 'library:;' : reason(client, { kind: 'exec', executable: cause.executable });
     case 'exec':
       return client.execEvents ? `exec:${textToHex(cause.executable)};` : '';
     default:

@@ -66,6 +66,10 @@ export type StopCause =
   | { kind: 'ending'; signal: number }
   /** Every thread that the last resume named is gone; others are still stopped. */
   | { kind: 'noResumed' }
+  /** Another process is in focus, running this program where that is not the one of before; the debugger goes on by itself. */
+  | { kind: 'followed'; executable: string | null }
+  /** The resume was not a run: another process has come into focus. */
+  | { kind: 'focused' }
   /** The resume was not a run: the process was rolled back to this snapshot. */
   | { kind: 'restored'; snapshot: number }
   /**
@@ -117,6 +121,14 @@ export interface SnapshotCommands {
   peekAtResume(id: number | null): Promise<void>;
 }
 
+/** Which process of the program the debugger shows. */
+export interface FocusCommands {
+  /** Throws where processes that the program starts are not held. */
+  followChildren(on: boolean): Promise<void>;
+  /** The next `resume` brings this process into focus instead of running. */
+  focusAtResume(pid: number): void;
+}
+
 export interface Target {
   readonly features: RegisterFeatures;
   readonly process: TargetProcess | null;
@@ -127,6 +139,7 @@ export interface Target {
   /** For a process that has just died: resolves when it has ended for good or been replaced. */
   fate(): Promise<void>;
   readonly snapshots: SnapshotCommands | null;
+  readonly focus: FocusCommands;
   /** The next `resume` does not run: it rolls back to a snapshot, or shows one. */
   readonly armed: boolean;
   /** The snapshot that is shown in place of the process; null for the process itself. What runs or writes goes back to it first. */

@@ -18,6 +18,7 @@ const names = [
 ];
 
 export type Ending = Extract<NativeEvent, { type: 'exited' | 'killed' }>;
+export type Focus = Extract<NativeEvent, { type: 'focus' }>;
 export type Stopped = Extract<NativeEvent, { type: 'stopped' }>;
 
 export interface RigOptions {
@@ -40,6 +41,10 @@ export class Rig {
   output = '';
   readonly logs: string[] = [];
   pid = 0;
+  /** The process in focus, where that was ever another than the first. */
+  focus: Focus | undefined;
+  /** What was told of it. */
+  readonly told: string[] = [];
   private readonly supervisor: Supervisor;
   private readonly pty: PtyMaster;
   private readonly events: NativeEvent[] = [];
@@ -54,7 +59,10 @@ export class Rig {
     const { master, path } = addon.openPty(24, 80);
     this.pty = new PtyMaster(master, path, (bytes) => (this.output += bytes.toString()));
     this.supervisor = addon.createSupervisor({ ...(options.tracker && { tracker: options.tracker }), ...(options.children && { children: options.children }) }, (event) => {
-      if (event.type === 'log' || event.type === 'snapshotsLost') {
+      if (event.type === 'focus') {
+        this.focus = event;
+        this.told.push(event.message);
+      } else if (event.type === 'log' || event.type === 'snapshotsLost') {
         this.logs.push(event.message);
       } else {
         this.events.push(event);

@@ -19,6 +19,7 @@ const char* name_of(supervisor::StopReason reason) {
     case kExec: return "exec";
     case kExit: return "exit";
     case kRevived: return "revived";
+    case kFollowed: return "followed";
   }
   return "signal";
 }
@@ -49,7 +50,7 @@ Napi::Object event_to_js(Napi::Env env, const Event& event) {
     }
     if (stop->reason == supervisor::StopReason::kExit) object.Set("code", stop->code);
     if (stop->reason == supervisor::StopReason::kSignal) object.Set("fatal", stop->fatal);
-    if (stop->reason == supervisor::StopReason::kExec) object.Set("executable", stop->executable);
+    if (!stop->executable.empty()) object.Set("executable", stop->executable);
   } else if (auto* end = std::get_if<supervisor::End>(&event.what)) {
     object.Set("type", end->killed ? "killed" : "exited");
     object.Set(end->killed ? "signal" : "code", end->code);
@@ -66,6 +67,13 @@ Napi::Object event_to_js(Napi::Env env, const Event& event) {
     object.Set("tid", revived->result.rollback.tid);
     object.Set("renamed", renamed_to_js(env, revived->result.rollback.renamed));
     object.Set("warnings", warnings_to_js(env, revived->result.rollback.warnings));
+  } else if (auto* change = std::get_if<supervisor::FocusChange>(&event.what)) {
+    object.Set("type", "focus");
+    object.Set("newPid", change->pid);
+    object.Set("tid", change->tid);
+    object.Set("knownAs", change->known_as);
+    if (!change->executable.empty()) object.Set("executable", change->executable);
+    object.Set("message", change->message);
   } else if (auto* line = std::get_if<supervisor::LogLine>(&event.what)) {
     object.Set("type", "log");
     object.Set("message", line->message);

@@ -34,6 +34,8 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
       InstanceMethod<&SupervisorBinding::resume>("resume"),
       InstanceMethod<&SupervisorBinding::interrupt>("interrupt"),
       InstanceMethod<&SupervisorBinding::hold_at_exit>("holdAtExit"),
+      InstanceMethod<&SupervisorBinding::follow_children>("followChildren"),
+      InstanceMethod<&SupervisorBinding::follow>("follow"),
       InstanceMethod<&SupervisorBinding::read_memory>("readMemory"),
       InstanceMethod<&SupervisorBinding::write_memory>("writeMemory"),
       InstanceMethod<&SupervisorBinding::read_registers>("readRegisters"),
@@ -158,6 +160,22 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
     const bool on = info[0].ToBoolean();
     return run(info.Env(), [s = supervisor_.get(), on] {
       s->hold_at_exit(on);
+      return nothing();
+    });
+  }
+
+  Napi::Value follow_children(const Napi::CallbackInfo& info) {
+    const bool on = info[0].ToBoolean();
+    return run(info.Env(), [s = supervisor_.get(), on] {
+      s->follow_children(on);
+      return nothing();
+    });
+  }
+
+  Napi::Value follow(const Napi::CallbackInfo& info) {
+    const pid_t pid = info[0].ToNumber().Int32Value();
+    return run(info.Env(), [s = supervisor_.get(), pid] {
+      s->follow(pid);
       return nothing();
     });
   }
@@ -353,7 +371,8 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   Napi::Value peek_threads(const Napi::CallbackInfo& info) {
     const auto id = info[0].ToNumber().Uint32Value();
     return run(info.Env(), [s = supervisor_.get(), id]() -> ToJs {
-      return [look = threads_at(s->engine(), id)](Napi::Env env) { return threads_at_to_js(env, look); };
+      const auto [engine, own] = s->shown_at(id);
+      return [look = threads_at(*engine, own)](Napi::Env env) { return threads_at_to_js(env, look); };
     });
   }
 
@@ -361,7 +380,8 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
     const auto id = info[0].ToNumber().Uint32Value();
     const pid_t tid = info[1].ToNumber().Int32Value();
     return run(info.Env(), [s = supervisor_.get(), id, tid]() -> ToJs {
-      return [registers = registers_at(s->engine(), id, tid)](Napi::Env env) { return registers_to_js(env, registers); };
+      const auto [engine, own] = s->shown_at(id);
+      return [registers = registers_at(*engine, own, tid)](Napi::Env env) { return registers_to_js(env, registers); };
     });
   }
 
@@ -371,7 +391,8 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
     const size_t length = static_cast<size_t>(info[2].ToNumber().Int64Value());
     return run(info.Env(), [s = supervisor_.get(), id, address, length]() -> ToJs {
       auto bytes = std::make_shared<std::vector<std::byte>>(length);
-      bytes->resize(s->engine().peek_memory(id, address, bytes->data(), length));
+      const auto [engine, own] = s->shown_at(id);
+      bytes->resize(engine->peek_memory(own, address, bytes->data(), length));
       if (bytes->empty() && length) throw util::SysError("read memory", EFAULT);
       return [bytes](Napi::Env env) { return to_buffer(env, bytes->data(), bytes->size()); };
     });
@@ -380,7 +401,10 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   Napi::Value compare(const Napi::CallbackInfo& info) {
     const auto from = info[0].ToNumber().Uint32Value(), to = info[1].ToNumber().Uint32Value();
     return run(info.Env(), [s = supervisor_.get(), from, to]() -> ToJs {
-      return [differences = s->engine().compare(from, to)](Napi::Env env) { return differences_to_js(env, differences); };
+      const auto [engine, before] = s->shown_at(from);
+      const auto [other, after] = s->shown_at(to);
+      if (engine != other) throw util::CodedError(util::kUnsupported, "The snapshots show different processes: there is nothing to compare.");
+      return [differences = engine->compare(before, after)](Napi::Env env) { return differences_to_js(env, differences); };
     });
   }
 

@@ -274,7 +274,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   }
   const auto end = std::chrono::steady_clock::now();
 
-  if (state.followed) state.exit_sites.refresh(process, snapshot->maps);
+  if (state.followed || state.in_focus) state.exit_sites.refresh(process, snapshot->maps);
   if (!snapshot->exact) snapshot->warnings.push_back({"memory", "Some pages could not be read."});
   if (!snapshot->warnings.empty()) snapshot->exact = false;
   warn(state, *snapshot, options.children_are_held);

@@ -134,6 +134,11 @@ void Engine::note_resume() {
 
 void Engine::note_write() { note_resume(); }
 
+void Engine::take_focus() {
+  if (state_->followed || std::exchange(state_->in_focus, true) || !has_snapshots()) return;
+  state_->exit_sites.refresh(state_->process, memory::read_maps(state_->process.pid()));
+}
+
 void Engine::prepare() {
   settle(*state_);
   state_->count_overwritten();

@@ -67,6 +67,8 @@ class Engine {
   /// The debuggee is about to run, or its memory to be written by the debugger.
   void note_resume();
   void note_write();
+  /// The debugger shows this process: its threads may be parked too.
+  void take_focus();
   /// Makes room for the next capture; for when nobody waits.
   void prepare();
 

@@ -60,7 +60,8 @@ class EngineState {
   /// The process is another one than was captured: a thread may come back under any id.
   bool any_thread_id = false;
   tracee::WindowMemory window_memory;  // for the next window
-  bool followed = true;  // of all processes of the session the one that the user waits for
+  bool followed = true;  // of all processes of the session the first, that the user waits for
+  bool in_focus = false;  // another that the debugger shows, or has shown
   std::shared_ptr<tracee::Window> window;
   /// Pages of the twin that the debuggee has overwritten since, as far as captures have seen: kept by it alone.
   uint64_t pages_only_in_twin();

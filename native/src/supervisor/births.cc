@@ -21,7 +21,7 @@ void RunControl::handle_new_task(pid_t parent, int event) {
     // The child runs in the same memory: it must not meet our bytes.
     breakpoints_.withdraw(process_);
   }
-  kin_.child_born(process_, child, shares);
+  kin_.child_born(process_, parent, child, shares);
 }
 
 void RunControl::adopt_thread(pid_t tid, std::optional<int> first_stop) {

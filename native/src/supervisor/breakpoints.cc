@@ -4,6 +4,7 @@
 #include <sys/user.h>
 
 #include <cstddef>
+#include <utility>
 
 #include "util/error.h"
 
@@ -70,6 +71,19 @@ void Breakpoints::clear() {
 void Breakpoints::begin_anew() {
   inserted_.clear();
   armed_.clear();
+}
+
+void Breakpoints::hand_over(Breakpoints& to) {
+  to.software_ = std::exchange(software_, {});
+  if (!control_ && !to.control_) return;
+  for (int i = 0; i < 4; ++i) to.slots_[i] = std::exchange(slots_[i], {});
+  rebuild_control();
+  to.rebuild_control();
+}
+
+void Breakpoints::forget_wanted() {
+  software_.clear();
+  if (control_) clear_debug_registers();
 }
 
 void Breakpoints::clear_debug_registers() {

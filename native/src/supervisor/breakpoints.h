@@ -30,6 +30,10 @@ class Breakpoints {
   void drop_hidden(uint64_t address) { useless_.insert(address); }
   /// All forgotten, nothing written: after an exec.
   void clear();
+  /// What the debugger has set is forgotten.
+  void forget_wanted();
+  /// What the debugger has set is of another process from here on: `to`, that runs the same program.
+  void hand_over(Breakpoints& to);
   /// Another process takes the debuggee's place: wanted ones stay wanted, none stands in memory or a thread.
   void begin_anew();
   void clear_debug_registers();

@@ -13,6 +13,7 @@ namespace rollpoint::supervisor {
 using tracee::Tracee;
 
 void RunControl::handle_exec(Tracee& tracee) {
+  if (callbacks_.goes_on_elsewhere()) return;
   const int status = tracee.status();
   process_.reset_after_exec(event_message(process_.pid()));
   pending_.clear();
@@ -20,6 +21,10 @@ void RunControl::handle_exec(Tracee& tracee) {
   callbacks_.exec_done();
   auto& survivor = process_.at(process_.pid());
   survivor.note_stop(status);
+  arrive_in_new_program(survivor);
+}
+
+void RunControl::arrive_in_new_program(Tracee& survivor) {
   survivor.interrupt();
   survivor.resume(PTRACE_CONT, 0);
   const int next = process_.waiter().wait_for(survivor.tid());
@@ -37,6 +42,10 @@ void RunControl::handle_exec(Tracee& tracee) {
     return;
   }
   survivor.note_stop(next);
+  if (background_) {
+    if (!stopping_) go_on(survivor);
+    return;
+  }
   report({.reason = StopReason::kExec, .tid = survivor.tid(), .signal = SIGTRAP, .executable = process_.executable()});
 }
 

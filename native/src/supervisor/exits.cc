@@ -25,7 +25,7 @@ bool RunControl::at_exit_site(Tracee& tracee) {
     return false;
   }
   if (ends_program(tracee)) {
-    if (callbacks_.hold_at_exit()) {
+    if (!background_ && callbacks_.hold_at_exit()) {
       tracee.told_exit = r.rip;
       report({.reason = StopReason::kExit, .tid = tracee.tid(), .executable = {}, .code = exit_code(tracee)});
       return true;
@@ -75,15 +75,6 @@ void RunControl::undo_moved_exit(Tracee& tracee) {
   if (r.rip != tracee::RemoteSyscalls::spare_syscall(process_) || (r.rax != SYS_exit && r.rax != SYS_exit_group)) return;
   tracee.set_registers(*before);
   if (ends_program(tracee)) tracee.told_exit = before->rip;
-}
-
-void RunControl::begin_anew(pid_t tid) {
-  ended_ = running_ = stopping_ = interrupt_wanted_ = false;
-  forget_pending(tid);
-  breakpoints_.begin_anew();
-  const Stop stop{.reason = StopReason::kRevived, .tid = tid, .executable = {}};
-  if (was_running_) callbacks_.stopped(stop);
-  else owed_ = stop;
 }
 
 void RunControl::handle_gone(pid_t tid, int status) {

@@ -33,7 +33,7 @@ void Family::handle(pid_t tid, int status) {
     if (gone) ignored_.erase(tid);
     return;
   }
-  if (tid == root_.pid() || root_.find(tid)) return control_->handle(tid, status);
+  if (tid == root_.pid() || root_.find(tid)) return links_.root_control->handle(tid, status);
   if (auto relative = owner(tid)) {
     relative->handle(tid, status, halted_);
     if (auto it = relatives_.find(relative->pid()); !relative->alive() && it != relatives_.end() && it->second == relative) relatives_.erase(it);
@@ -47,7 +47,7 @@ void Family::handle(pid_t tid, int status) {
     expected_.erase(it);
     welcome(tid, expected, status);
   } else if (is_thread_of(root_.pid(), tid)) {
-    control_->handle(tid, status);
+    links_.root_control->handle(tid, status);
   } else {
     for (auto& [pid, relative] : relatives_)
       if (is_thread_of(pid, tid)) return relative->adopt_thread(tid, status, halted_);
@@ -60,10 +60,13 @@ std::optional<int> Family::take_first_stop(pid_t tid) {
   return node ? std::optional(node.mapped()) : std::nullopt;
 }
 
-void Family::child_born(Process& parent, pid_t child, bool shares_memory) {
+void Family::child_born(Process& parent, pid_t maker, pid_t child, bool shares_memory) {
+  const Expected expected{parent.pid(), maker, shares_memory};
+  auto status = take_first_stop(child);
+  // A thread that stopped, was let go and ended before its birth is told; or a child that was killed before it ran.
+  if (!status && is_zombie(child)) return;
   had_children_ = true;
-  const Expected expected{parent.pid(), shares_memory};
-  if (auto status = take_first_stop(child)) welcome(child, expected, *status);
+  if (status) welcome(child, expected, *status);
   else expected_[child] = expected;
 }
 
@@ -72,22 +75,28 @@ void Family::welcome(pid_t child, const Expected& expected, int status) {
   Process* parent = process(expected.parent);
   bool shares = expected.shares_memory;
   const bool for_good = !shares && parent && syscall(SYS_kcmp, parent->pid(), child, KCMP_VM, 0, 0) == 0;
-  if (for_good && parent == &root_) {
+  auto* control = parent ? control_of(*parent) : nullptr;
+  if (for_good && control) {
     // clone(CLONE_VM) without CLONE_THREAD or CLONE_VFORK: bytes of ours that it meets would end it.
-    sharers_.insert(child);
-    auto& breakpoints = control_->breakpoints();
+    if (parent == &root_) sharers_.insert(child);
+    auto& breakpoints = control->breakpoints();
     breakpoints.set_hidden({});
-    breakpoints.withdraw(root_);
-    breakpoints.insert(root_);
+    breakpoints.withdraw(*parent);
+    breakpoints.insert(*parent);
   }
   if (!keep_ || (parent && traces_itself(*parent))) return let_go(parent, child, shares || for_good);
   try {
     auto process = std::make_unique<Process>(child, false, root_.waiter());
-    if (parent == &root_ && !shares && !for_good) control_->breakpoints().withdraw_from_copy(process->memory());
+    if (control && !shares && !for_good) control->breakpoints().withdraw_from_copy(process->memory());
     if (parent) process->scratch = parent->scratch;  // copied with the memory
     auto relative = std::make_shared<Relative>(std::move(process), expected.parent, shares, calls());
     if (for_good) relative->set_shares_memory();
     relatives_[child] = relative;
+    if (parent) {
+      relative->known_as = name_of_maker(*parent, expected.maker);
+      relative->program = parent == &root_ ? root_program_ : relatives_.at(parent->pid())->program;
+      if (follows_children_ && parent == &process_in_focus()) follow_born(relative, *parent, expected.maker);
+    }
     relative->adopt_thread(child, status, halted_);
   } catch (const util::SysError&) {
     // It was killed before it ran; its end is nobody's business.
@@ -96,10 +105,10 @@ void Family::welcome(pid_t child, const Expected& expected, int status) {
 }
 
 void Family::let_go(Process* parent, pid_t child, bool shares_memory) {
-  if (parent == &root_ && !shares_memory) {
+  if (auto* control = parent && !shares_memory ? control_of(*parent) : nullptr) {
     try {
       memory::RemoteMemory copy(child);
-      control_->breakpoints().withdraw_from_copy(copy);
+      control->breakpoints().withdraw_from_copy(copy);
     } catch (const util::SysError&) {
       // It was killed before it ran.
     }
@@ -112,10 +121,10 @@ Relative::Calls Family::calls() {
               [this](Relative& relative, pid_t parent_tid, int event) {
                 const pid_t child = event_message(parent_tid);
                 if (event == PTRACE_EVENT_CLONE && is_thread_of(relative.pid(), child)) relative.adopt_thread(child, take_first_stop(child), halted_);
-                else child_born(relative.process(), child, event == PTRACE_EVENT_VFORK);
+                else child_born(relative.process(), parent_tid, child, event == PTRACE_EVENT_VFORK);
               },
           .execed = [this](Relative& relative) { execed(relative); },
-          .at_call = [this](Relative& relative, tracee::Tracee& tracee) { at_call_(relative.process(), tracee); },
+          .at_call = [this](Relative& relative, tracee::Tracee& tracee) { at_call_(relative.process(), tracee, tracee.registers().orig_rax); },
           .watches_calls = [this] { return static_cast<bool>(at_call_); }};
 }
 
@@ -127,8 +136,23 @@ void Family::execed(Relative& before) {
   auto after = std::make_shared<Relative>(std::move(process), before.parent(), false, calls());
   before.process().tracees().clear();
   relatives_[pid] = after;
+  after->known_as = before.known_as;
+  after->program = ++last_program_;
   auto& tracee = after->process().add(pid);
   tracee.note_stop(status);
+  if (before.control) before.control->retire();
+  if (focus_.get() == &before || (before.to_follow && !halted_)) {
+    auto& former = control_in_focus();
+    auto& control = give_control(*after);
+    const bool stays = focus_.get() == &before;
+    focus_ = after;
+    if (!stays) former.enter_background();
+    control.enter_focus(true);
+    if (!stays) tell_focus("The debugger follows process " + std::to_string(pid) + ".", true);
+    shown_program_ = after->program;
+    return control.arrive_in_new_program(tracee);
+  }
+  if (before.to_follow) new_focus_ = after;
   if (halted_) tracee.interrupt();
   tracee.resume(at_call_ && !halted_ ? PTRACE_SYSCALL : PTRACE_CONT, 0);
 }
@@ -144,17 +168,26 @@ bool Family::lends_memory() const {
 
 void Family::halt() {
   halted_ = true;
+  if (links_.root_control->in_background()) links_.root_control->halt();
   for (auto& [pid, relative] : relatives_) relative->halt();
 }
 
 size_t Family::outstanding() {
   size_t count = expected_.size();
+  if (links_.root_control->in_background()) count += links_.root_control->outstanding();
   for (auto& [pid, relative] : relatives_) count += relative->outstanding();
   return count;
 }
 
+void Family::halted() {
+  if (links_.root_control->in_background()) links_.root_control->halted();
+  for (auto& [pid, relative] : relatives_)
+    if (relative->control && relative->control->in_background()) relative->control->halted();
+}
+
 void Family::go_on() {
   halted_ = false;
+  if (links_.root_control->in_background()) links_.root_control->go_on_in_background();
   for (auto& [pid, relative] : relatives_) relative->go_on();
   std::erase_if(relatives_, [](auto& entry) { return !entry.second->alive(); });
 }
@@ -176,6 +209,7 @@ void Family::kill(Relative& relative) {
     }
   }
   relative.process().tracees().clear();
+  if (relative.control) relative.control->retire();
   relatives_.erase(pid);
 }
 
@@ -184,11 +218,16 @@ void Family::kill_all() {
 }
 
 void Family::release_all() {
-  for (auto& [pid, relative] : relatives_) relative->stop_borrowing();
+  for (auto& [pid, relative] : relatives_) {
+    relative->stop_borrowing();
+    if (relative->control) relative->control->enter_background();
+  }
+  focus_.reset();
   halt();
   while (outstanding()) {
     if (auto status = root_.waiter().wait()) handle(status->tid, status->status);
   }
+  halted();
   for (auto& [pid, relative] : relatives_) {
     try {
       if (relative->engine) relative->engine->withdraw();

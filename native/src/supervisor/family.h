@@ -1,5 +1,6 @@
-// All processes of the session: the followed one and its descendants. Sorts out whose a task is, keeps the descendants
-// running and stopped with the followed one. Knows nothing of what a snapshot is.
+// All processes of the session: the first one, the root, and its descendants. Sorts out whose a task is, which of them is
+// in focus (the one that the debugger shows), and keeps the others running and stopped with that. Knows nothing of what a
+// snapshot is.
 #pragma once
 
 #include <functional>
@@ -15,14 +16,47 @@
 
 namespace rollpoint::supervisor {
 
+/// Another process is in focus.
+struct FocusChange {
+  pid_t pid = 0;
+  /// Its first thread, and what the debugger knows that as.
+  pid_t tid = 0, known_as = 0;
+  /// Where the debugger has still to be shown another program than it was last: the path of that.
+  std::string executable;
+  std::string message;
+};
+
 class Family : public Kin {
  public:
   /// `keep`: descendants are traced; else they are let go at birth, clean of our bytes.
   Family(tracee::Process& root, bool keep) : root_(root), keep_(keep) {}
+  struct Links {
+    RunControl* root_control = nullptr;
+    /// For a descendant that comes into focus.
+    std::function<RunControl::Callbacks(Relative&)> callbacks;
+    std::function<void(const FocusChange&)> focus_changed;
+  };
   /// Once, before the first status.
-  void follow(RunControl& control) { control_ = &control; }
+  void link(Links links) { links_ = std::move(links); }
 
-  using AtCall = std::function<void(tracee::Process&, tracee::Tracee&)>;
+  /// Whether a process that is born of the one in focus comes into focus itself.
+  void follow_children(bool on) { follows_children_ = on; }
+  bool follows_children() const { return follows_children_; }
+  /// nullptr: the root.
+  const std::shared_ptr<Relative>& focus() const { return focus_; }
+  tracee::Process& process_in_focus() { return focus_ ? focus_->process() : root_; }
+  RunControl& control_in_focus() { return focus_ ? *focus_->control : *links_.root_control; }
+  bool can_be_in_focus(const Relative& relative) const { return relative.alive() && !relative.shares_memory() && !relative.borrows_memory(); }
+  /// All stopped: another one is in focus. The debugger is told, and has to be shown.
+  void focus_on(std::shared_ptr<Relative> relative, const std::string& why, bool program_is_told = false);
+  /// Around a rollback, in which any of them may go: nobody is in focus, but the root in name.
+  void begin_rollback();
+  void end_rollback(std::shared_ptr<Relative> in_focus, pid_t tid);
+  /// All stopped, before a resume of all: one that was born while they were being stopped comes into focus.
+  void take_new_focus();
+  void root_execed();
+
+  using AtCall = std::function<void(tracee::Process&, tracee::Tracee&, uint64_t number)>;
   /// From the next run on, for each system call of a descendant, before it is made; empty: none is looked at.
   void watch_calls(AtCall at_call) { at_call_ = std::move(at_call); }
 
@@ -57,15 +91,24 @@ class Family : public Kin {
   void handle(pid_t tid, int status) override;
   void halt() override;
   size_t outstanding() override;
+  void halted() override;
   void go_on() override;
-  void child_born(tracee::Process& parent, pid_t child, bool shares_memory) override;
+  void child_born(tracee::Process& parent, pid_t maker, pid_t child, bool shares_memory) override;
   std::optional<int> take_first_stop(pid_t tid) override;
 
  private:
   struct Expected {
-    pid_t parent;
+    pid_t parent, maker;
     bool shares_memory;
   };
+  /// The one in focus has ended: its parent, or else the root, takes its place.
+  void focus_ended(const Relative& relative, const End& end);
+  RunControl* control_of(const tracee::Process& process);
+  RunControl& give_control(Relative& relative);
+  void follow_born(const std::shared_ptr<Relative>& relative, tracee::Process& parent, pid_t maker);
+  void tell_focus(const std::string& why, bool program_is_told);
+  uint64_t program_in_focus() const { return focus_ ? focus_->program : root_program_; }
+  pid_t name_of_maker(tracee::Process& parent, pid_t maker);
   void welcome(pid_t child, const Expected& expected, int status);
   void let_go(tracee::Process* parent, pid_t child, bool shares_memory);
   bool traces_itself(const tracee::Process& process);
@@ -76,7 +119,11 @@ class Family : public Kin {
 
   tracee::Process& root_;
   bool keep_;
-  RunControl* control_ = nullptr;
+  Links links_;
+  bool follows_children_ = false;
+  std::shared_ptr<Relative> focus_, new_focus_;
+  uint64_t root_program_ = 1, shown_program_ = 1, last_program_ = 1;
+  Breakpoints shelf_;  // during a rollback
   AtCall at_call_;
   bool halted_ = false, had_children_ = false;
   std::map<pid_t, std::shared_ptr<Relative>> relatives_;

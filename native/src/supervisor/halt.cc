@@ -46,6 +46,7 @@ void RunControl::stop_all() {
     kin_.handle(status->tid, status->status);
   }
   stopping_ = false;
+  if (!ended_) kin_.halted();
 }
 
 // Takes a stop that came while everything is being brought to a halt.
@@ -60,7 +61,9 @@ void RunControl::absorb(Tracee& tracee, int status) {
   }
   if (is_birth(event)) handle_new_task(tracee.tid(), event);
   if (event == PTRACE_EVENT_VFORK_DONE) tracee.in_vfork = false;
-  if (event != 0 && event != PTRACE_EVENT_STOP) {
+  const bool in_call = is_call_stop(status);
+  if (in_call) note_call(tracee);
+  if (in_call || (event != 0 && event != PTRACE_EVENT_STOP)) {
     // Inside a system call registers must not be changed; go on to its edge.
     tracee.interrupt();
     tracee.resume(PTRACE_CONT, 0);

@@ -20,10 +20,12 @@ class Kin {
   /// Asks every other process to stop, and how many tasks of theirs have not yet.
   virtual void halt() = 0;
   virtual size_t outstanding() = 0;
+  /// All have stopped.
+  virtual void halted() = 0;
   /// Lets them run on.
   virtual void go_on() = 0;
-  /// A child process of `parent`. `shares_memory`: until it execs or ends (vfork).
-  virtual void child_born(tracee::Process& parent, pid_t child, bool shares_memory) = 0;
+  /// A child process of `parent`, whose thread `maker` made it. `shares_memory`: until it execs or ends (vfork).
+  virtual void child_born(tracee::Process& parent, pid_t maker, pid_t child, bool shares_memory) = 0;
   /// The first stop of a task, where it came before its birth was told.
   virtual std::optional<int> take_first_stop(pid_t tid) = 0;
 };

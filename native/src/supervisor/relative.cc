@@ -13,6 +13,7 @@ using tracee::ThreadState;
 using tracee::Tracee;
 
 void Relative::handle(pid_t tid, int status, bool halted) {
+  if (control) return control->handle(tid, status);
   if (WIFEXITED(status) || WIFSIGNALED(status)) {
     process_->remove(tid);
     // The leader reports last (ptrace(2)).
@@ -55,6 +56,7 @@ void Relative::run(Tracee& tracee) {
 }
 
 void Relative::adopt_thread(pid_t tid, std::optional<int> first_stop, bool halted) {
+  if (control && first_stop) return control->handle(tid, *first_stop);
   const bool known = process_->find(tid) != nullptr;
   auto& tracee = process_->add(tid);
   if (!first_stop) {
@@ -66,12 +68,17 @@ void Relative::adopt_thread(pid_t tid, std::optional<int> first_stop, bool halte
 }
 
 void Relative::halt() {
+  if (control) {
+    if (control->in_background()) control->halt();
+    return;
+  }
   if (borrows_memory_) return;
   for (auto& [tid, tracee] : process_->tracees())
     if (!tracee->stopped() && !tracee->in_vfork && !tracee->is_new && !tracee->interrupt_sent) tracee->interrupt();
 }
 
 size_t Relative::outstanding() {
+  if (control) return control->in_background() ? control->outstanding() : 0;
   if (borrows_memory_) return 0;
   size_t count = 0;
   for (auto& [tid, tracee] : process_->tracees())
@@ -86,6 +93,10 @@ size_t Relative::outstanding() {
 }
 
 void Relative::go_on() {
+  if (control) {
+    if (control->in_background()) control->go_on_in_background();
+    return;
+  }
   std::vector<pid_t> stopped;
   for (auto& [tid, tracee] : process_->tracees())
     if (tracee->state() == ThreadState::kStopped && !tracee->in_vfork) stopped.push_back(tid);
@@ -104,6 +115,7 @@ void Relative::go_on() {
 }
 
 void Relative::detach() {
+  if (control) return control->detach();
   for (auto& [tid, tracee] : process_->tracees()) tracee->resume(PTRACE_DETACH, tracee->delivery_signal());
   process_->tracees().clear();
 }

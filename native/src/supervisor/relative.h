@@ -1,5 +1,6 @@
-// A process of the tree that nobody debugs: it runs free while the followed one runs, and stops with it. One object for
-// one program image: a process that execs goes on as another. Knows nothing of snapshots beyond owning their engine.
+// A process of the tree below the first: it runs free while the one in focus runs, and stops with it. One object for one
+// program image: a process that execs goes on as another. Once it has been in focus, run control has it. Knows nothing of
+// snapshots beyond owning their engine.
 #pragma once
 
 #include <functional>
@@ -8,6 +9,7 @@
 
 #include "snapshot/engine.h"
 #include "supervisor/kin.h"
+#include "supervisor/run_control.h"
 #include "tracee/process.h"
 #include "tracee/program_space.h"
 
@@ -35,6 +37,12 @@ class Relative {
   bool borrows_memory() const { return borrows_memory_; }
   /// It is to stop like any other.
   void stop_borrowing() { borrows_memory_ = false; }
+  /// The thread that made it, as the debugger knows that: while this one is in focus, its first thread has that name.
+  pid_t known_as = 0;
+  /// Processes of the same number run the same program, loaded at the same addresses.
+  uint64_t program = 0;
+  /// It borrows memory, and comes into focus when it execs.
+  bool to_follow = false;
   /// Its memory is its parent's for good (clone with CLONE_VM): it has no snapshots of its own.
   bool shares_memory() const { return shares_memory_; }
   void set_shares_memory() { shares_memory_ = true; }
@@ -52,6 +60,8 @@ class Relative {
   /// Stopped as a whole: nothing of ours is left in it.
   void detach();
 
+  /// Since it first was in focus.
+  std::unique_ptr<RunControl> control;
   /// Made with its first snapshot.
   std::unique_ptr<snapshot::Engine> engine;
   /// Of its program; read with the first snapshot.

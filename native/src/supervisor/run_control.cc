@@ -49,6 +49,10 @@ void RunControl::resume(const std::vector<ResumeAction>& actions) {
   running_ = true;
   kin_.go_on();
   breakpoints_.insert(process_, steps_alone() ? Breakpoints::Which::kWithoutHidden : Breakpoints::Which::kAll);
+  run_stopped_threads();
+}
+
+void RunControl::run_stopped_threads() {
   for (auto& [tid, tracee] : process_.tracees()) {
     if (tracee->state() != ThreadState::kStopped || tracee->mode == RunMode::kHold) continue;
     int signal = tracee->resume_signal;
@@ -91,7 +95,9 @@ void RunControl::forget_pending(pid_t tid) {
 void RunControl::go_on(Tracee& tracee, int signal) {
   breakpoints_.arm(tracee);
   const bool step = tracee.mode == RunMode::kStep || tracee.mode == RunMode::kRange;
-  tracee.resume(step ? PTRACE_SINGLESTEP : PTRACE_CONT, signal);
+  if (!callbacks_.watches_calls()) return static_cast<void>(tracee.resume(step ? PTRACE_SINGLESTEP : PTRACE_CONT, signal));
+  if (step && at_call_instruction(process_, tracee)) callbacks_.at_call(tracee, tracee.registers().rax);
+  tracee.resume(step ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, signal);
 }
 
 void RunControl::handle(pid_t tid, int status) {
@@ -113,7 +119,10 @@ void RunControl::handle(pid_t tid, int status) {
 
 void RunControl::handle_stop(Tracee& tracee, int status) {
   const int event = status >> 16, signal = WSTOPSIG(status);
-  if (is_birth(event)) {
+  if (is_call_stop(status)) {
+    note_call(tracee);
+    go_on(tracee);
+  } else if (is_birth(event)) {
     handle_new_task(tracee.tid(), event);
     go_on(tracee);
   } else if (event == PTRACE_EVENT_VFORK_DONE) {
@@ -130,8 +139,10 @@ void RunControl::handle_stop(Tracee& tracee, int status) {
     go_on(tracee, signal);
   } else if (signal == SIGTRAP) {
     handle_trap(tracee);
+  } else if (const Stop stop{.reason = StopReason::kSignal, .tid = tracee.tid(), .signal = signal, .executable = {}}; background_) {
+    pass_in_background(tracee, stop);
   } else {
-    report({.reason = StopReason::kSignal, .tid = tracee.tid(), .signal = signal, .executable = {}});
+    report(stop);
   }
 }
 

@@ -1,4 +1,5 @@
-// Makes the debuggee run and stop, all threads together: resume, wait, sort out what each stop means.
+// Makes a process of the debuggee run and stop, all threads together: resume, wait, sort out what each stop means. One
+// process is in focus, the one that the debugger shows; any other that has such a control runs in the background.
 // Knows nothing of snapshots beyond one question: may this thread end, or is it to be parked?
 #pragma once
 
@@ -15,7 +16,7 @@
 
 namespace rollpoint::supervisor {
 
-enum class StopReason { kSignal, kBreakpoint, kHardwareBreakpoint, kWatchpoint, kStep, kInterrupt, kExec, kExit, kRevived };
+enum class StopReason { kSignal, kBreakpoint, kHardwareBreakpoint, kWatchpoint, kStep, kInterrupt, kExec, kExit, kRevived, kFollowed };
 
 struct Stop {
   StopReason reason = StopReason::kSignal;
@@ -23,7 +24,7 @@ struct Stop {
   int signal = 0;
   uint64_t address = 0;                           // kWatchpoint
   BreakpointKind access = BreakpointKind::kWrite; // kWatchpoint
-  std::string executable;                         // kExec
+  std::string executable;                         // kExec; kFollowed, where that is another program than the one before
   int code = 0;                                   // kExit: the exit code that the program is about to end with
   bool fatal = false;                             // kSignal: delivered, it ends the program
 };
@@ -52,6 +53,11 @@ class RunControl {
     std::function<void(tracee::Tracee&)> before_file_call;
     /// The program is about to end by itself. True: that is to be told as a stop (`kExit`) first.
     std::function<bool()> hold_at_exit;
+    /// Where it does: every system call is seen before it is made.
+    std::function<bool()> watches_calls;
+    std::function<void(tracee::Tracee&, uint64_t number)> at_call;
+    /// Its program has made way for another. True: it goes on under another control, and this one has ended.
+    std::function<bool()> goes_on_elsewhere;
     std::function<void(std::string)> log;
   };
 
@@ -60,11 +66,10 @@ class RunControl {
   Breakpoints& breakpoints() { return breakpoints_; }
   bool running() const { return running_; }
   bool ended() const { return ended_; }
+  /// When it ended.
+  bool was_running() const { return was_running_; }
 
   void resume(const std::vector<ResumeAction>& actions);
-  /// The debuggee has ended, and another process has taken its place, stopped: a stop for whoever waits for one, else for
-  /// whoever resumes next, before anything runs.
-  void begin_anew(pid_t tid);
   /// Stops a running debuggee and reports it; nothing when it is stopped. Where no thread can stop, since each waits for a
   /// child that has borrowed its memory (vfork), that happens once one is back.
   void interrupt();
@@ -75,6 +80,27 @@ class RunControl {
   void forget_pending(pid_t tid);
   /// Lets go of every thread, with nothing of ours left in memory or debug registers.
   void detach();
+
+  /// In the background nothing is told: signals are delivered, and the debugger's breakpoints are another process's.
+  bool in_background() const { return background_; }
+  void enter_background();
+  /// Stopped or running as before, and told from here on. `pending`: what its threads have stopped for becomes a stop.
+  void enter_focus(bool running);
+  /// In the background, as of Kin.
+  void halt();
+  size_t outstanding();
+  void halted();
+  void go_on_in_background();
+  /// Running, in focus: every process is stopped, and this is told.
+  void stop_for(const Stop& stop) { report(stop); }
+  /// Stopped: told at the next resume, whatever that is to run.
+  void owe(const Stop& stop) { owed_ = stop; }
+  /// The first thing that a new control is told: its process stands at the exec event.
+  void arrive_in_new_program(tracee::Tracee& tracee);
+  /// Another control has its process now.
+  void retire();
+  /// It had ended, and another process has taken its place, stopped, in the background.
+  void stand_again();
 
  private:
   void handle_stop(tracee::Tracee& tracee, int status);
@@ -92,6 +118,9 @@ class RunControl {
   bool at_file_call(tracee::Tracee& tracee);
   void leave_stub(tracee::Tracee& tracee);
   bool steps_alone();
+  void run_stopped_threads();
+  void pass_in_background(tracee::Tracee& tracee, const Stop& stop);
+  void note_call(tracee::Tracee& tracee);
   void go_on(tracee::Tracee& tracee, int signal = 0);
   void report(const Stop& stop);
   void tell(Stop stop);
@@ -104,7 +133,7 @@ class RunControl {
   Callbacks callbacks_;
   Breakpoints breakpoints_;
   std::map<uint64_t, uint64_t> stubs_;  // call site → number of its stub
-  bool running_ = false, ended_ = false, stopping_ = false;
+  bool running_ = false, ended_ = false, stopping_ = false, background_ = false;
   bool interrupt_wanted_ = false;
   bool was_running_ = false;            // when it ended
   std::optional<Stop> owed_;            // told at the next resume, whatever that is to run

@@ -38,6 +38,11 @@ bool is_birth(int event) {
 
 bool is_call_stop(int status) { return WIFSTOPPED(status) && status >> 8 == (SIGTRAP | 0x80); }
 
+bool at_call_instruction(tracee::Process& process, Tracee& tracee) {
+  uint8_t bytes[arch::kSyscallLength];
+  return process.memory().read(tracee.pc(), bytes, sizeof bytes) == sizeof bytes && bytes[0] == 0x0f && bytes[1] == 0x05;
+}
+
 bool is_before_call(pid_t tid) {
   __ptrace_syscall_info info{};
   return ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof info, &info) > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY;

@@ -14,6 +14,8 @@ pid_t event_message(pid_t tid);
 bool is_birth(int event);
 /// At a system call, before or behind it (PTRACE_O_TRACESYSGOOD).
 bool is_call_stop(int status);
+/// A step from here makes a system call.
+bool at_call_instruction(tracee::Process& process, tracee::Tracee& tracee);
 bool is_before_call(pid_t tid);
 bool is_breakpoint_code(const tracee::Tracee& tracee);
 /// A breakpoint or step that the thread has met already, behind an interrupt.

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 
@@ -95,6 +96,7 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
                      .ended = [this](const End& end) { end_of(end); },
                      .exec_done =
                          [this, pid] {
+                           family_->root_execed();
                            tree_->abandon();
                            if (auto ids = engine_->abandon(); !ids.empty())
                              emit({pid, SnapshotsLost{std::move(ids), "The program replaced itself by another one (exec); the snapshots before that are gone."}});
@@ -102,8 +104,27 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
                      .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); },
                      .before_file_call = [this](tracee::Tracee& tracee) { engine_->files()->note(resources::read_file_call(*process_, tracee, tracee.registers().rax)); },
                      .hold_at_exit = [this] { return hold_at_exit_ && engine_->has_snapshots(); },
+                     .watches_calls = [] { return false; },
+                     .at_call = {},
+                     .goes_on_elsewhere = [] { return false; },
                      .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); }});
-  family_->follow(*control_);
+  family_->link({.root_control = control_.get(),
+                 .callbacks = [this, pid](Relative& relative) { return callbacks_for(relative, pid); },
+                 .focus_changed = [this, pid](const FocusChange& change) { emit({pid, change}); }});
+  family_->follow_children(follow_children_);
+}
+
+RunControl::Callbacks Supervisor::callbacks_for(Relative& relative, pid_t pid) {
+  return {.stopped = [this, pid](const Stop& stop) { emit({pid, stop}); },
+          .ended = {},
+          .exec_done = {},
+          .park_at_exit = [&relative](tracee::Tracee& tracee) { return relative.engine && relative.engine->park_at_exit(tracee); },
+          .before_file_call = {},
+          .hold_at_exit = [this, &relative] { return hold_at_exit_ && relative.engine && relative.engine->has_snapshots(); },
+          .watches_calls = {},
+          .at_call = {},
+          .goes_on_elsewhere = {},
+          .log = [this, pid](std::string line) { emit({pid, LogLine{std::move(line)}}); }};
 }
 
 void Supervisor::end_of(const End& end) {
@@ -127,10 +148,15 @@ void Supervisor::finish() {
 bool Supervisor::revive() {
   const End end = *std::exchange(to_revive_, std::nullopt);
   try {
+    family_->begin_rollback();
     auto result = tree_->rebuild();
-    const pid_t tid = result.rollback.tid;
+    const Stop stop{.reason = StopReason::kRevived, .tid = result.rollback.tid, .executable = {}};
+    const auto focus = tree_->focus_of(result.id);
     emit({first_pid_, Revived{process_->pid(), std::move(result)}});
-    control_->begin_anew(tid);
+    control_->stand_again();
+    family_->end_rollback(focus, stop.tid);
+    if (control_->was_running()) emit({first_pid_, stop});
+    else control().owe(stop);
     return true;
   } catch (const std::exception& error) {
     tell_end(end, std::string("The program was killed, and no snapshot could be restored into a new process: ") + error.what() + ". The snapshots went with it.");
@@ -170,9 +196,9 @@ pid_t Supervisor::attach(pid_t pid) {
 void Supervisor::detach() {
   process();
   ending_ = true;
-  if (control_->running()) {
-    control_->interrupt();
-    while (control_->running()) {
+  if (control().running()) {
+    control().interrupt();
+    while (control().running()) {
       if (auto status = waiter_.wait()) family_->handle(status->tid, status->status);
     }
     if (control_->ended()) {
@@ -186,7 +212,8 @@ void Supervisor::detach() {
 }
 
 void Supervisor::kill() {
-  const pid_t pid = process().pid();
+  process();
+  const pid_t pid = process_->pid();
   ending_ = true;
   ::kill(pid, SIGKILL);
   while (control_ && !control_->ended()) {
@@ -201,7 +228,7 @@ std::vector<ThreadInfo> Supervisor::threads() {
   std::vector<ThreadInfo> result;
   for (auto& [tid, tracee] : process().tracees()) {
     if (tracee->parked()) continue;
-    const std::string base = "/proc/" + std::to_string(process_->pid()) + "/task/" + std::to_string(tid);
+    const std::string base = "/proc/" + std::to_string(process().pid()) + "/task/" + std::to_string(tid);
     ThreadInfo info{tid, {}, 0};
     std::getline(std::ifstream(base + "/comm"), info.name);
     std::string stat;
@@ -219,34 +246,53 @@ std::vector<ThreadInfo> Supervisor::threads() {
 
 void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   stopped_process();
-  auto sites = engine_->exit_sites(hold_at_exit_);
+  if (std::any_of(actions.begin(), actions.end(), [](auto& action) { return action.tid == -1; })) family_->take_new_focus();
   const auto file_sites = engine_->file_sites();
+  auto sites = engine_->exit_sites(hold_at_exit_);
   sites.insert(sites.end(), file_sites.begin(), file_sites.end());
   // Whoever else runs in this memory would end at one.
   if (family_->shares_memory()) sites.clear();
   control_->breakpoints().set_hidden(std::move(sites));
-  family_->watch_calls(engine_->rewinds_files() ? Family::AtCall([this](tracee::Process& process, tracee::Tracee& tracee) {
-    const uint64_t number = tracee.registers().orig_rax;
+  for (auto& [pid, relative] : family_->relatives())
+    if (relative->control) relative->control->breakpoints().set_hidden(relative->engine ? relative->engine->exit_sites(hold_at_exit_) : std::vector<uint64_t>{});
+  family_->watch_calls(engine_->rewinds_files() ? Family::AtCall([this](tracee::Process& process, tracee::Tracee& tracee, uint64_t number) {
     if (resources::is_file_call(number)) engine_->files()->note(resources::read_file_call(process, tracee, number));
   }) : Family::AtCall());
   tree_->note_resume();
-  control_->resume(actions);
+  control().resume(actions);
+}
+
+void Supervisor::follow_children(bool on) {
+  follow_children_ = on;
+  if (family_) family_->follow_children(on);
+}
+
+void Supervisor::follow(pid_t pid) {
+  stopped_process();
+  std::shared_ptr<Relative> relative;
+  if (pid != process_->pid()) {
+    auto it = family_->relatives().find(pid);
+    if (it == family_->relatives().end()) throw CodedError(util::kNoProcess, "Process " + std::to_string(pid) + " is not one that the program has started and that Rollpoint holds.");
+    relative = it->second;
+    if (!family_->can_be_in_focus(*relative)) throw CodedError(util::kUnsupported, "Process " + std::to_string(pid) + " runs in its parent's memory: the debugger cannot go there.");
+  }
+  family_->focus_on(relative, "The debugger is with process " + std::to_string(pid) + ".");
 }
 
 void Supervisor::interrupt() {
   process();
-  control_->interrupt();
+  control().interrupt();
   if (control_->ended()) finish();
 }
 
 tracee::Process& Supervisor::process() {
   if (!process_) throw CodedError(util::kNoProcess, "No program is being debugged.");
-  return *process_;
+  return family_->process_in_focus();
 }
 
 tracee::Process& Supervisor::stopped_process() {
   auto& result = process();
-  if (control_->running()) throw CodedError(util::kNotStopped, "The program is running; stop it first.");
+  if (control().running()) throw CodedError(util::kNotStopped, "The program is running; stop it first.");
   return result;
 }
 
@@ -258,7 +304,7 @@ tracee::Tracee& Supervisor::stopped_thread(pid_t tid) {
 
 Breakpoints& Supervisor::breakpoints() {
   process();
-  return control_->breakpoints();
+  return control().breakpoints();
 }
 
 Tree& Supervisor::snapshots() {
@@ -266,14 +312,15 @@ Tree& Supervisor::snapshots() {
   return *tree_;
 }
 
-snapshot::Engine& Supervisor::engine() {
+std::pair<snapshot::Engine*, snapshot::SnapshotId> Supervisor::shown_at(snapshot::SnapshotId id) {
   stopped_process();
-  return *engine_;
+  return tree_->shown_at(id);
 }
 
 void Supervisor::note_write() {
   stopped_process();
   engine_->note_write();
+  if (auto& focus = family_->focus(); focus && focus->engine) focus->engine->note_write();
 }
 
 // A child that has borrowed memory runs on while all others stand; mostly it has its own after a moment.
@@ -309,9 +356,16 @@ void Supervisor::prepare_later() {
 snapshot::RollbackResult Supervisor::rollback(snapshot::SnapshotId id) {
   stopped_process();
   await_vforks();
-  auto result = snapshots().rollback(id);
-  control_->forget_pending(result.tid);
-  return result;
+  const auto focus = family_->focus();
+  family_->begin_rollback();
+  try {
+    auto result = snapshots().rollback(id);
+    family_->end_rollback(tree_->focus_of(id), result.tid);
+    return result;
+  } catch (...) {
+    family_->end_rollback(focus, 0);
+    throw;
+  }
 }
 
 }  // namespace rollpoint::supervisor

@@ -34,7 +34,7 @@ struct LogLine {
 };
 struct Event {
   pid_t pid = 0;
-  std::variant<Stop, End, SnapshotsLost, Revived, LogLine> what;
+  std::variant<Stop, End, SnapshotsLost, Revived, FocusChange, LogLine> what;
 };
 
 struct ThreadInfo {
@@ -63,8 +63,12 @@ class Supervisor {
   void interrupt();
   /// Whether a program that ends by itself is stopped before it does, while there are snapshots. At first it is not.
   void hold_at_exit(bool on) { hold_at_exit_ = on; }
+  /// Whether the debugger goes with each process that the one in focus starts. At first it does not.
+  void follow_children(bool on);
+  /// It goes to this process of the tree, all stopped.
+  void follow(pid_t pid);
 
-  /// Throws CodedError(kNoProcess) when nothing is being debugged.
+  /// The one in focus. Throws CodedError(kNoProcess) when nothing is being debugged.
   tracee::Process& process();
   /// Throws also when it runs (kNotStopped).
   tracee::Process& stopped_process();
@@ -73,7 +77,7 @@ class Supervisor {
   /// Snapshots; throws as stopped_process().
   Tree& snapshots();
   /// Of the followed process alone, to look at its snapshots; throws likewise.
-  snapshot::Engine& engine();
+  std::pair<snapshot::Engine*, snapshot::SnapshotId> shown_at(snapshot::SnapshotId id);
   /// The debugger is about to write memory.
   void note_write();
   /// After a rollback: stops noted before it belong to another present.
@@ -91,6 +95,8 @@ class Supervisor {
   void prepare_later();
   void await_vforks();
   void release();
+  RunControl& control() { return family_->control_in_focus(); }
+  RunControl::Callbacks callbacks_for(Relative& relative, pid_t pid);
   void emit(Event event) { sink_(std::move(event)); }
 
   snapshot::TrackerKind tracker_;
@@ -101,11 +107,11 @@ class Supervisor {
   std::deque<std::function<void()>> queue_;
   bool quit_ = false;  // under mutex_
 
-  bool hold_at_exit_ = false;
+  bool hold_at_exit_ = false, follow_children_ = false;
   pid_t first_pid_ = 0;           // names the debuggee in events, also after it has come back in another process
   bool ending_ = false;           // it is we who kill
   std::optional<End> to_revive_;  // killed by somebody else, with snapshots
-  std::unique_ptr<tracee::Process> process_;
+  std::unique_ptr<tracee::Process> process_;  // the root
   std::unique_ptr<Family> family_;
   std::unique_ptr<RunControl> control_;
   std::unique_ptr<snapshot::Engine> engine_;

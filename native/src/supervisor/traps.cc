@@ -41,7 +41,8 @@ std::optional<Stop> RunControl::classify_trap(Tracee& tracee) {
 
 void RunControl::handle_trap(Tracee& tracee) {
   if (auto stop = classify_trap(tracee)) {
-    report(*stop);
+    if (background_) pass_in_background(tracee, *stop);
+    else report(*stop);
     return;
   }
   if (breakpoints_.hidden_at(tracee.pc()) && (breakpoints_.without_hidden() || breakpoints_.stood_at(tracee.pc())) && (at_file_call(tracee) || at_exit_site(tracee))) return;

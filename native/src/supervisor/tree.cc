@@ -74,11 +74,14 @@ Member Tree::capture_member(const std::shared_ptr<Relative>& relative, const sna
         false);
     relative->space = tracee::read_program_space(relative->process());
   }
+  const bool in_focus = relative == family_.focus();
+  if (relative->control) relative->engine->take_focus();
   auto own = options;
-  own.tid = pid;
+  if (!in_focus) own.tid = pid;
   own.children_are_held = true;
   const auto captured = relative->engine->capture(own);
   member.id = captured.id;
+  if (in_focus) result.threads = captured.threads;
   result.bytes += captured.bytes;
   result.pages += captured.pages;
   result.exact = result.exact && captured.exact;
@@ -104,10 +107,12 @@ std::vector<resources::Holder> Tree::holders(SnapshotId id, const TreeSnapshot& 
 CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
   auto own = options;
   own.children_are_held = family_.keeps_children();
+  if (family_.focus()) own.tid = family_.root().pid();
   auto result = root_.capture(own);
   if (!family_.keeps_children()) return result;
   const auto begin = std::chrono::steady_clock::now();
   TreeSnapshot tree;
+  tree.focus = family_.focus();
   auto tell = [&](std::string message) {
     result.exact = false;
     result.warnings.push_back({"children", std::move(message)});
@@ -135,6 +140,18 @@ CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
   result.pause_micros += std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
   snapshots_.insert_or_assign(result.id, std::move(tree));
   return result;
+}
+
+std::shared_ptr<Relative> Tree::focus_of(SnapshotId id) const {
+  const auto it = snapshots_.find(id);
+  return it == snapshots_.end() ? nullptr : it->second.focus;
+}
+
+std::pair<snapshot::Engine*, SnapshotId> Tree::shown_at(SnapshotId id) const {
+  if (const auto it = snapshots_.find(id); it != snapshots_.end() && it->second.focus)
+    for (auto& member : it->second.members)
+      if (member.relative == it->second.focus) return {member.relative->engine.get(), member.id};
+  return {&root_, id};
 }
 
 void Tree::remove(SnapshotId id) {

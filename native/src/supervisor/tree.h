@@ -1,5 +1,5 @@
-// Snapshots of the whole process tree: the followed process and every descendant, each with its own engine, under the id
-// that the followed one's engine gives. Knows which processes belong to a snapshot; how one is captured is the engine's.
+// Snapshots of the whole process tree: the root and every descendant, each with its own engine, under the id that the
+// root's engine gives. Knows which processes belong to a snapshot; how one is captured is the engine's.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "snapshot/saved_thread.h"
@@ -41,6 +42,7 @@ struct TreeSnapshot {
   std::vector<Member> members;  // parents before their children
   std::vector<Zombie> zombies;
   std::vector<Sharer> sharers;
+  std::shared_ptr<Relative> focus;  // nullptr: the root
   resources::Streams streams;
 
   bool holds(const Relative& relative) const;
@@ -61,6 +63,10 @@ class Tree {
   std::vector<snapshot::Warning> passed_outside(snapshot::SnapshotId id);
   /// What a rollback would not bring back, as far as that can be told before it; kind "refused": there would be none.
   std::vector<snapshot::Warning> foresee(snapshot::SnapshotId id);
+  /// The process that the debugger showed then; nullptr: the root.
+  std::shared_ptr<Relative> focus_of(snapshot::SnapshotId id) const;
+  /// Of that process: its engine, and what the snapshot is called there.
+  std::pair<snapshot::Engine*, snapshot::SnapshotId> shown_at(snapshot::SnapshotId id) const;
   void remove(snapshot::SnapshotId id);
   snapshot::Stats stats() const;
   void note_resume();
@@ -85,7 +91,8 @@ class Tree {
   void free_name(pid_t born);
   /// In every snapshot.
   void rename(pid_t from, pid_t to);
-  void restore_member(const Member& member, const resources::Place& place, snapshot::RollbackResult& result);
+  /// Adds to `result`; returns its own.
+  snapshot::RollbackResult restore_member(const Member& member, const resources::Place& place, snapshot::RollbackResult& result);
   /// The followed process and the members that live, with the tables of the snapshot.
   std::vector<resources::Holder> holders(snapshot::SnapshotId id, const TreeSnapshot& tree);
 

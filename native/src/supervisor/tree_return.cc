@@ -73,6 +73,7 @@ void Tree::rename(pid_t from, pid_t to) {
     for (auto& member : tree.members) {
       if (told.insert(member.relative.get()).second) member.relative->engine->note_renamed(from, to);
       if (member.relative->parent() == from) member.relative->set_parent(to);
+      if (member.relative->known_as == from) member.relative->known_as = to;
       for (pid_t* own : {&member.stat.parent, &member.stat.group, &member.stat.session})
         if (*own == from) *own = to;
     }
@@ -112,6 +113,7 @@ bool Tree::embody(const Member& member, tracee::Process& parent, pid_t born) {
   process.scratch = parent.scratch;  // copied with the memory
   process.add(born).note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
   relative.set_job_stopped(false);
+  if (relative.control) relative.control->stand_again();
   relative.engine->take_new_body(former);
   rename(former, born);
   for (auto& [id, other] : snapshots_)

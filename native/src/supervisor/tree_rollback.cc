@@ -44,7 +44,7 @@ void Tree::end_surplus(const TreeSnapshot& wanted) {
   }
 }
 
-void Tree::restore_member(const Member& member, const resources::Place& place, RollbackResult& result) {
+RollbackResult Tree::restore_member(const Member& member, const resources::Place& place, RollbackResult& result) {
   auto& relative = *member.relative;
   auto& process = relative.process();
   const pid_t pid = relative.pid();
@@ -64,6 +64,7 @@ void Tree::restore_member(const Member& member, const resources::Place& place, R
   const auto back = relative.engine->rollback(member.id, place);
   result.pages_written += back.pages_written;
   for (auto& warning : back.warnings) result.warnings.push_back({warning.kind, child_name(pid) + ": " + warning.message});
+  return back;
 }
 
 RollbackResult Tree::rollback(SnapshotId id) {
@@ -83,10 +84,12 @@ RollbackResult Tree::rollback(SnapshotId id) {
   const auto tables = holders(id, wanted);
   resources::StreamsRollback streams(tables, wanted.streams);
   size_t holder = tables.size();
+  std::optional<RollbackResult> in_focus;
   for (auto member = wanted.members.rbegin(); member != wanted.members.rend(); ++member) {
     if (!member->relative->alive()) continue;
     try {
-      restore_member(*member, {&streams, --holder}, children);
+      auto back = restore_member(*member, {&streams, --holder}, children);
+      if (member->relative == wanted.focus) in_focus = std::move(back);
     } catch (const std::exception& error) {
       const auto name = child_name(member->relative->pid());
       if (member->relative->alive() && born.contains(member->relative.get())) {
@@ -112,6 +115,12 @@ RollbackResult Tree::rollback(SnapshotId id) {
   }
   restore_sharers(wanted, result);
   for (auto& warning : streams.finish()) result.warnings.push_back(warning);
+  if (in_focus) {
+    result.tid = in_focus->tid;
+    result.renamed.insert(result.renamed.end(), in_focus->renamed.begin(), in_focus->renamed.end());
+  } else if (wanted.focus) {
+    result.warnings.push_back({"children", "The process that the debugger followed then is not there again: the debugger is with the program's first process."});
+  }
   result.micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
   result.pages_written += children.pages_written;
   result.warnings.insert(result.warnings.begin(), children.warnings.begin(), children.warnings.end());
