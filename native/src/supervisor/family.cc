@@ -66,6 +66,11 @@ void Family::child_born(Process& parent, pid_t maker, pid_t child, bool shares_m
   // A thread that stopped, was let go and ended before its birth is told; or a child that was killed before it ran.
   if (!status && is_zombie(child)) return;
   had_children_ = true;
+  // The child that is followed goes on where its parent stands: before that runs on to its next stop.
+  if (!status && follows_children_ && !halted_ && !shares_memory && &parent == &process_in_focus()) {
+    status = root_.waiter().wait_for(child);
+    if (!WIFSTOPPED(*status)) return;
+  }
   if (status) welcome(child, expected, *status);
   else expected_[child] = expected;
 }
