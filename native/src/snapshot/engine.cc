@@ -30,7 +30,7 @@ Engine::~Engine() = default;
 
 CaptureResult Engine::capture(const CaptureOptions& options) {
   const auto status = state_->process.hold_status();
-  tracee::RemoteSyscalls::require_no_filter(state_->process);
+  tracee::RemoteSyscalls::set_filters_aside(state_->process);
   if (auto why = why_unreadable(state_->process); !why.empty()) throw util::CodedError(util::kUnsupported, why);
   if (state_->broken) throw util::CodedError(util::kUnsupported, "A rollback has failed half-way, and the program is in no state worth a snapshot. Restore one first.");
   return snapshot::capture(*state_, options);

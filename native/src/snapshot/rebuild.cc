@@ -34,6 +34,8 @@ class Stirred {
  public:
   explicit Stirred(EngineState& state) : process_(state.twin->pid(), state.process.launched(), state.process.waiter()) {
     process_.scratch = state.process.scratch;
+    process_.filtered = state.process.filtered;
+    process_.trace_options = state.process.trace_options;
     process_.add(process_.pid()).note_stop(kInterruptStop);
   }
   Process& process() { return process_; }

@@ -94,6 +94,7 @@ void Family::welcome(pid_t child, const Expected& expected, int status) {
     auto process = std::make_unique<Process>(child, false, root_.waiter());
     if (control && !shares && !for_good) control->breakpoints().withdraw_from_copy(process->memory());
     if (parent) process->scratch = parent->scratch;  // copied with the memory
+    process->trace_options = root_.trace_options;
     auto relative = std::make_shared<Relative>(std::move(process), expected.parent, shares, calls());
     if (for_good) relative->set_shares_memory();
     relatives_[child] = relative;
@@ -138,6 +139,7 @@ void Family::execed(Relative& before) {
   const pid_t pid = before.pid();
   const int status = before.process().at(pid).status();
   auto process = std::make_unique<Process>(pid, false, root_.waiter());
+  process->trace_options = before.process().trace_options;
   auto after = std::make_shared<Relative>(std::move(process), before.parent(), false, calls());
   before.process().tracees().clear();
   relatives_[pid] = after;

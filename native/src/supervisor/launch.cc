@@ -25,9 +25,6 @@ using util::UniqueFd;
 
 namespace {
 
-constexpr long kOptions = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE |
-                          PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD;
-
 /// What failed in the child before its program ran; travels through a pipe that exec closes.
 struct ChildFailure {
   int error;
@@ -147,7 +144,7 @@ std::unique_ptr<Process> launch(const LaunchRequest& request, tracee::Waiter& wa
   }
   go_read.reset();
   report_write.reset();
-  if (ptrace(PTRACE_SEIZE, pid, nullptr, kOptions | PTRACE_O_EXITKILL) < 0) {
+  if (ptrace(PTRACE_SEIZE, pid, nullptr, tracee::kTraceOptions | PTRACE_O_EXITKILL) < 0) {
     int error = errno;
     go_write.reset();
     waiter.wait_for(pid);
@@ -169,6 +166,7 @@ std::unique_ptr<Process> launch(const LaunchRequest& request, tracee::Waiter& wa
         throw util::CodedError(util::kUnsupported, *why);
       }
       auto process = std::make_unique<Process>(pid, true, waiter);
+      process->trace_options |= PTRACE_O_EXITKILL;
       auto& tracee = process->add(pid);
       tracee.note_stop(status);
       settle(*process, tracee);
@@ -192,7 +190,7 @@ std::unique_ptr<Process> attach(pid_t pid, tracee::Waiter& waiter) {
     closedir(directory);
     for (pid_t tid : tids) {
       if (process && process->find(tid)) continue;
-      if (ptrace(PTRACE_SEIZE, tid, nullptr, kOptions) < 0) {
+      if (ptrace(PTRACE_SEIZE, tid, nullptr, tracee::kTraceOptions) < 0) {
         int error = errno;
         // A thread born of one we hold is traced from birth; one that has ended meanwhile is no loss.
         if (process && (error == ESRCH || error == EPERM) && adopt_or_gone(*process, tid)) continue;

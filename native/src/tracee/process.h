@@ -46,6 +46,11 @@ class Process {
   /// Threads that the debugger sees.
   size_t visible_threads() const;
 
+  /// Its threads run under a seccomp filter, which is set aside for remote calls (RemoteSyscalls::set_filters_aside).
+  bool filtered = false;
+  /// With which its threads were seized.
+  long trace_options = kTraceOptions;
+
   std::optional<Scratch> scratch;
   std::optional<util::Range> window;  // see window.h
 

@@ -47,14 +47,22 @@ uint64_t find_syscall_instruction(Process& process) {
   throw CodedError(util::kUnsupported, "The program has no system call instruction to borrow.");
 }
 
+[[noreturn]] void refuse_filter() {
+  throw CodedError(util::kUnsupported,
+                   "The program runs under a seccomp filter, which could kill it for the system calls that a "
+                   "snapshot needs. Debugging goes on; snapshots need the filter switched off, or a privileged user.");
+}
+
 }  // namespace
 
 RemoteSyscalls::RemoteSyscalls(Process& process, Tracee& tracee) : process_(process), tracee_(tracee) {
+  if (process_.filtered && !tracee_.set_filter_aside(process_.trace_options)) refuse_filter();
   if (!process_.scratch) ensure_scratch();
 }
 
 void RemoteSyscalls::ensure_scratch() {
-  require_no_filter(process_);
+  set_filters_aside(process_);
+  if (process_.filtered && !tracee_.set_filter_aside(process_.trace_options)) refuse_filter();
   auto r = tracee_.registers();
   r.rip = find_syscall_instruction(process_);
   auto map = [&](uint64_t hint, size_t size, uint64_t protection, uint64_t flags) {
@@ -106,6 +114,7 @@ arch::GeneralRegisters RemoteSyscalls::run(const arch::GeneralRegisters& registe
   const uint64_t mask = tracee_.signal_mask();
   // SIGTRAP must stay open: a forced signal that is blocked would reset its action (kernel/signal.c).
   tracee_.set_signal_mask(~(1ULL << (SIGTRAP - 1)));
+  if (process_.filtered) tracee_.set_filter_aside(process_.trace_options);  // it may have run since
   auto start = registers;
   if (ptrace(PTRACE_SETREGS, tid, nullptr, &start) < 0) throw SysError("PTRACE_SETREGS", errno);
   std::vector<int> postponed;
@@ -186,6 +195,8 @@ pid_t RemoteSyscalls::clone(uint64_t number, uint64_t a, uint64_t b, uint64_t c,
   if (!child) child = static_cast<pid_t>(result);
   // It starts in a stop (PTRACE_O_TRACECLONE); until then nothing of it may be touched.
   process_.waiter().wait_for(child);
+  // It has what its maker had, that its filter is set aside included.
+  if (process_.filtered) ptrace(PTRACE_SETOPTIONS, child, nullptr, process_.trace_options);
   return child;
 }
 
@@ -193,12 +204,13 @@ uint64_t RemoteSyscalls::spare_syscall(const Process& process) {
   return process.scratch->code + arch::kSyscallLoopSpare;
 }
 
-void RemoteSyscalls::require_no_filter(const Process& process) {
+void RemoteSyscalls::set_filters_aside(Process& process) {
   // Filter mode 2 may answer an unexpected call with SIGSYS; strict mode 1 kills outright (seccomp(2)).
-  if (auto seccomp = process.status_field("Seccomp"); seccomp == "1" || seccomp == "2") {
-    throw CodedError(util::kUnsupported,
-                     "The program runs under a seccomp filter, which could kill it for the system calls that a "
-                     "snapshot needs. Debugging goes on; snapshots need the filter switched off.");
+  const auto seccomp = process.status_field("Seccomp");
+  process.filtered = seccomp == "1" || seccomp == "2";
+  if (process.filtered && !process.injector().set_filter_aside(process.trace_options)) {
+    process.filtered = false;
+    refuse_filter();
   }
 }
 
@@ -226,7 +238,7 @@ void RemoteSyscalls::remove_scratch(Process& process) {
   if (!process.scratch) return;
   const Scratch scratch = *process.scratch;
   // Left where they are rather than have the program killed for their sake.
-  if (process.status_field("Seccomp") == "1" || process.status_field("Seccomp") == "2") {
+  if (!process.filtered && (process.status_field("Seccomp") == "1" || process.status_field("Seccomp") == "2")) {
     process.scratch.reset();
     return;
   }

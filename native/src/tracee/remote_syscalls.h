@@ -40,9 +40,10 @@ class RemoteSyscalls {
   uint64_t put(const void* data, size_t size, size_t offset = 0);
   void get(void* data, size_t size, size_t offset = 0);
 
-  /// Throws CodedError(kUnsupported) when a thread runs under a seccomp filter, which could kill the program for a remote
-  /// system call. It may have installed it since the last one.
-  static void require_no_filter(const Process& process);
+  /// Where the process runs under a seccomp filter, which could kill it for a remote system call, that is set aside for
+  /// them; throws CodedError(kUnsupported) where the kernel allows that to privileged users only. It may have been
+  /// installed since the last one.
+  static void set_filters_aside(Process& process);
   /// Takes the scratch pages out of the debuggee again (detach).
   static void remove_scratch(Process& process);
   /// Moves them to where nothing of the program is, and nothing of theirs.

@@ -204,7 +204,15 @@ void Tracee::flush() {
   registers_dirty_ = false;
 }
 
+bool Tracee::set_filter_aside(long options) {
+  if (options_after_) return true;
+  if (ptrace(PTRACE_SETOPTIONS, tid_, nullptr, options | PTRACE_O_SUSPEND_SECCOMP) < 0) return false;
+  options_after_ = options;
+  return true;
+}
+
 bool Tracee::resume(int request, int signal) {
+  if (const auto options = std::exchange(options_after_, std::nullopt)) ptrace(PTRACE_SETOPTIONS, tid_, nullptr, *options);
   try {
     // A handler may see the registers, and whoever is let go is nobody's to mark.
     if (signal || request == PTRACE_DETACH) waits_since_ = 0;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -29,6 +30,10 @@ enum class ThreadState {
 };
 
 enum class RunMode { kHold, kContinue, kStep, kRange };
+
+/// PTRACE_O_…: whatever is born or replaced is told.
+inline constexpr long kTraceOptions = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE |
+                                        PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD;
 
 class Tracee {
  public:
@@ -83,6 +88,8 @@ class Tracee {
   /// The instruction of the call that `resumable_registers` issue again; 0: none.
   uint64_t call_at();
 
+  /// Until it is resumed its seccomp filter does not look. `options`: those that it has. False without the privilege.
+  bool set_filter_aside(long options);
   /// Writes registers back and runs the thread. False when it is gone (ESRCH).
   bool resume(int request, int signal);
   bool interrupt();
@@ -101,6 +108,7 @@ class Tracee {
   bool interrupt_sent = false;
 
  private:
+  std::optional<long> options_after_;  // while its filter is set aside
   void flush();
   void take_mark(arch::GeneralRegisters& registers);
   void leave_mark();
