@@ -353,7 +353,7 @@ export class SnapshotManager {
 
   private file(snapshot: SnapshotInfo): void {
     if (isAutomatic(snapshot) && !snapshot.pinned) {
-      this.retention.release(snapshot.id);
+      this.retention.release(snapshot.id, snapshot.bytes);
     } else {
       this.retention.keep(snapshot.id);
     }

@@ -1,19 +1,25 @@
 // Which snapshots may be evicted to stay within the memory limit, and in which order: thinned out, the older the more.
-// Ids and parents only; must not know the core: who asks says how much memory is in use, and evicts.
+// Ids, sizes and parents only; must not know the core: who asks says how much memory is in use, and evicts.
+import { LRUCache } from 'lru-cache';
 import type { SnapshotId, SnapshotInfo } from '../protocol';
 
 /** What the order depends on. */
 export type Placed = Pick<SnapshotInfo, 'id' | 'parent' | 'pinned'>;
 
 export class Retention {
-  private readonly evictable = new Set<SnapshotId>();
+  /** Snapshots that may be evicted, each with the bytes that it added. Never read with `get`: that would make it young. */
+  private readonly evictable = new LRUCache<SnapshotId, number>({
+    // Evicting is a request to the core, which then says what it freed: the cache keeps order and account, no more.
+    maxSize: Number.MAX_SAFE_INTEGER,
+    sizeCalculation: (bytes) => Math.max(1, bytes),
+  });
 
   /** `limit` in bytes. */
   constructor(readonly limit: number) {}
 
-  /** May be evicted from now on. */
-  release(id: SnapshotId): void {
-    this.evictable.add(id);
+  /** May be evicted from now on; one that was pinned until now counts as new. `bytes`: what it adds to the memory in use. */
+  release(id: SnapshotId, bytes: number): void {
+    this.evictable.set(id, bytes);
   }
 
   /** Stays until somebody deletes or releases it; also for one that is gone. */
@@ -32,10 +38,12 @@ export class Retention {
     const nextOf = eldestChildren(snapshots);
     const newest = Math.max(...byId.keys());
     let chosen: { id: SnapshotId; rank: [guarded: number, spread: number] } | undefined;
-    for (const { id, parent } of [...snapshots].sort((a, b) => a.id - b.id)) {
-      if (!this.evictable.has(id) || needed.includes(id)) {
+    for (const id of this.evictable.rkeys()) {
+      const snapshot = byId.get(id);
+      if (!snapshot || needed.includes(id)) {
         continue;
       }
+      const { parent } = snapshot;
       const before = parent !== null && byId.has(parent) ? id - parent : Infinity;
       const child = nextOf.get(id);
       const gap = before + (child === undefined ? before : child - id);

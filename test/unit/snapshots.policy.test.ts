@@ -90,7 +90,7 @@ describe('retention', () => {
   const line = (...ids: number[]) => ids.map((id, index) => ({ id, parent: ids[index - 1] ?? null, pinned: false }));
   const released = (...ids: number[]): Retention => {
     const retention = new Retention(100);
-    for (const id of ids) retention.release(id);
+    for (const id of ids) retention.release(id, 1);
     return retention;
   };
 
@@ -108,7 +108,7 @@ describe('retention', () => {
     let kept: number[] = [];
     for (let id = 1; id <= 1000; id++) {
       kept.push(id);
-      retention.release(id);
+      retention.release(id, 1);
       if (kept.length > 20) {
         const gone = retention.next(line(...kept), [id]);
         kept = kept.filter((other) => other !== gone);
