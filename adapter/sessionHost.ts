@@ -85,6 +85,10 @@ export class SessionHost implements DebuggeeHost {
     return { socket, connected: () => this.removeFolder() };
   }
 
+  forgetInterrupt(): void {
+    this.server?.forgetInterrupt();
+  }
+
   get traffic(): { idle: boolean; packets: number } {
     return this.server?.traffic ?? { idle: true, packets: 0 };
   }

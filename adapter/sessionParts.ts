@@ -57,6 +57,8 @@ export interface DebuggeeHost {
   serve(): Promise<{ socket: string; connected(): Promise<void> }>;
   /** Whether gdb waits for an answer of ours, and how much it has asked so far. */
   readonly traffic: { idle: boolean; packets: number };
+  /** The debuggee stands: an interrupt that gdb has asked for until now is not for its next run. */
+  forgetInterrupt(): void;
   /** The next resume that gdb asks for rolls the process back instead; settles when that is done. */
   armRestore(id: SnapshotId): Promise<void>;
   /** gdb did not resume after all. */

@@ -88,6 +88,7 @@ export class Run {
     this.execution = new Execution(gdb, {
       stopped: (record, pauseRequested) => this.stops.handle(record, pauseRequested),
       held: (record) => this.stops.hold(record),
+      resuming: () => this.host.forgetInterrupt(),
       resumed: (requested) => {
         this.snapshots.onResume();
         if (!requested) {

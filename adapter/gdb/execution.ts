@@ -15,6 +15,8 @@ export interface ExecutionListener {
   stopped(record: MiStopped, pauseRequested: boolean): void;
   /** `requested`: by a request of the client that knows it resumes. */
   resumed(requested: boolean): void;
+  /** It stands, and is about to be resumed: interrupts asked for until now, perhaps more than once, have been answered. */
+  resuming(): void;
   /** Stopped for work of ours; the user does not hear of it. */
   held(record: MiStopped): Promise<void>;
 }
@@ -79,6 +81,7 @@ export class Execution {
   private async go(command: string, step: Step | undefined, requested: boolean): Promise<void> {
     this.requireStopped();
     this.step = step;
+    this.listener.resuming();
     this.state = 'running';
     this.pauseRequested = false;
     try {

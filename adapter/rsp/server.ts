@@ -55,6 +55,11 @@ export class RspServer {
     return { idle: this.connection?.idle ?? true, packets: this.connection?.packets ?? 0 };
   }
 
+  /** An interrupt that has come after the stop which it was to bring about is not owed to the next run. */
+  forgetInterrupt(): void {
+    if (this.connection) this.connection.client.interruptRequested = false;
+  }
+
   /** One client on two streams; the server is over with it. */
   async serveStreams(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
     await this.serve(input, output);
