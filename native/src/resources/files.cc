@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "util/error.h"
 
@@ -58,6 +60,12 @@ std::string pinned(const KnownFile& file) { return "/proc/self/fd/" + std::to_st
 
 bool has_name(const std::string& target) { return target.starts_with('/') && !target.ends_with(" (deleted)"); }
 
+// Half of the descriptors that our own process may have: the rest is for everything else.
+size_t most_files() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : 512;
+}
+
 std::string size_text(uint64_t bytes) {
   if (bytes < 1024) return std::to_string(bytes) + " bytes";
   const uint64_t mib = bytes >> 20;
@@ -71,6 +79,9 @@ std::shared_ptr<KnownFile> FileJournal::know(int directory, const char* path, in
   std::shared_ptr<KnownFile> file;
   if (auto it = files_.find(id_of(info)); it != files_.end()) {
     file = it->second.file;
+  } else if (files_.size() >= most_files()) {
+    too_many_ = true;
+    return nullptr;
   } else {
     file = std::make_shared<KnownFile>();
     file->id = id_of(info);
@@ -296,6 +307,8 @@ FilesState FileJournal::capture(tracee::Process& process, const DescriptorTable&
     state.files.emplace(id, FilesState::Content{known.file, file.latest, file.generation});
     if (!file.writers.empty() && !file.latest->why_not.empty()) warnings.push_back({"fileContent", "The contents of " + file.path + " do not come back: " + file.latest->why_not});
   }
+  if (std::exchange(too_many_, false))
+    warnings.push_back({"fileContent", "The program has changed more files than Rollpoint can keep track of (" + std::to_string(files_.size()) + "; one open descriptor each): those beyond do not come back. Start VS Code with a higher limit (ulimit -n)."});
   // Made and gone again since the last snapshot.
   std::erase_if(names_, [](auto& entry) {
     auto& name = entry.second;

@@ -134,6 +134,7 @@ class FileJournal {
   std::map<FileId, Base> files_;
   std::map<FileId, std::shared_ptr<KnownFolder>> folders_;
   bool captured_ = false;
+  bool too_many_ = false;  // files were met of which no descriptor could be kept
   bool ran_ = true;  // the debuggee has run since all was looked at
 };
 

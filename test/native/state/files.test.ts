@@ -1,4 +1,5 @@
 // Contents and names of regular files.
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,6 +63,29 @@ describe('files that a rollback leaves as they are', () => {
     const { warnings: left } = await rig.core.rollback(id);
     expect(told(left)).to.match(/contents of .*\/cut do not come back/);
     expect(read('cut')).to.equal('cut\n');
+  });
+
+  it('tells of more files than there are descriptors to keep track of them', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rollpoint-files-test-'));
+    const limit = (soft: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`]);
+    const former = execFileSync('prlimit', ['--pid', String(process.pid), '--nofile', '--noheadings', '--output', 'SOFT'], { encoding: 'utf8' }).trim();
+    limit('400');
+    const rig = await Rig.launch('manyfiles', [], { cwd: folder });
+    try {
+      await rig.breakAt('at_armed', 'at_changed');
+      await rig.continueToBreakpoint();
+      const { id, warnings } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      expect(warnings).to.deep.equal([]);
+      await rig.continueToBreakpoint();
+      const later = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      expect(later.warnings.map(({ message }) => message).join()).to.match(/^The program has changed more files than Rollpoint can keep track of \(200;/);
+      await rig.core.rollback(id);
+      await rig.continueToBreakpoint();
+    } finally {
+      await rig.dispose();
+      limit(former);
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
