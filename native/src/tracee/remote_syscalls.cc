@@ -1,13 +1,16 @@
 #include "tracee/remote_syscalls.h"
 
 #include <linux/prctl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "memory/maps.h"
 #include "util/error.h"
@@ -51,6 +54,16 @@ uint64_t find_syscall_instruction(Process& process) {
   throw CodedError(util::kUnsupported,
                    "The program runs under a seccomp filter, which could kill it for the system calls that a "
                    "snapshot needs. Debugging goes on; snapshots need the filter switched off, or a privileged user.");
+}
+
+// A processor that halts takes longer to wake, in a virtual machine by far, than the calls do that we wait for here.
+int wait_awake(Process& process, pid_t tid) {
+  static const bool alone = std::thread::hardware_concurrency() < 2;
+  constexpr std::chrono::microseconds kAwake(100);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int status; !alone && std::chrono::steady_clock::now() - begin < kAwake; sched_yield())  // to it, where it is to run on our processor
+    if (waitpid(tid, &status, __WALL | WNOHANG) == tid) return status;
+  return process.waiter().wait_for(tid);
 }
 
 }  // namespace
@@ -120,7 +133,7 @@ arch::GeneralRegisters RemoteSyscalls::run(const arch::GeneralRegisters& registe
   std::vector<int> postponed;
   for (;;) {
     if (ptrace(static_cast<__ptrace_request>(request), tid, nullptr, nullptr) < 0) throw SysError("ptrace resume", errno);
-    const int status = process_.waiter().wait_for(tid);
+    const int status = wait_awake(process_, tid);
     if (WIFEXITED(status) || WIFSIGNALED(status)) {
       process_.remove(tid);
       throw CodedError(util::kProcessGone, "The program ended while Rollpoint worked on it.");

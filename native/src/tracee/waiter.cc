@@ -1,7 +1,6 @@
 #include "tracee/waiter.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -9,9 +8,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <chrono>
-#include <thread>
 
 #include "util/error.h"
 
@@ -31,19 +27,6 @@ void on_wake(int) {
     jump_armed = 0;
     siglongjmp(jump_target, 1);
   }
-}
-
-// A processor that halts takes longer to wake, in a virtual machine by far, than what a tracee is sent off for.
-pid_t wait_awake(pid_t tid, int* status) {
-  static const bool alone = std::thread::hardware_concurrency() < 2;
-  if (alone) return 0;
-  constexpr std::chrono::microseconds kAwake(100);
-  const auto begin = std::chrono::steady_clock::now();
-  do {
-    if (const pid_t result = waitpid(tid, status, __WALL | WNOHANG); result != 0) return result;
-    sched_yield();  // to the tracee, where it is to run on our processor
-  } while (std::chrono::steady_clock::now() - begin < kAwake);
-  return 0;
 }
 
 }  // namespace
@@ -107,8 +90,7 @@ std::optional<WaitStatus> Waiter::poll() {
 int Waiter::wait_for(pid_t tid) {
   for (;;) {
     int status;
-    pid_t result = wait_awake(tid, &status);
-    if (result == 0) result = waitpid(tid, &status, __WALL);
+    pid_t result = waitpid(tid, &status, __WALL);
     if (result == tid) return status;
     if (result < 0 && errno != EINTR) throw util::SysError("waitpid", errno);
   }
