@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -26,7 +27,8 @@ describe('real servers, with their files and clients', () => {
   const sessions = new Sessions();
   let rerun: Rerun;
   beforeEach(() => {
-    rerun = new Rerun(sessions);
+    // As root a server's workers are somebody else, who may not look into folders that are root's alone.
+    rerun = new Rerun(sessions, process.getuid?.() === 0 ? '/tmp' : tmpdir());
   });
   afterEach(async () => {
     await sessions.end();
@@ -114,7 +116,6 @@ os._exit(0)
         `<Directory ${rerun.folder}>\nRequire all granted\n</Directory>`,
       ].join('\n') + '\n',
     );
-    // As root its workers are somebody else.
     chmodSync(rerun.folder, 0o777);
     const client = sessions.connect();
     await client.launch({ program: '/usr/sbin/apache2', args: ['-DFOREGROUND', '-f', inFolder('httpd.conf')], cwd: rerun.folder, snapshots: { auto: 'off' } });

@@ -50,13 +50,19 @@ function linkOf(path: string): string {
 
 /** One program in one session, in a folder of its own. */
 export class Rerun {
-  readonly folder = mkdtempSync(join(tmpdir(), 'rollpoint-rerun-'));
+  readonly folder: string;
   client!: DapClient;
   snapshot!: SnapshotInfo;
   private stop!: ThreadStop;
   private except: RegExp | undefined;
 
-  constructor(private readonly sessions: Sessions) {}
+  /** `base`: where its folder is made. */
+  constructor(
+    private readonly sessions: Sessions,
+    base = tmpdir(),
+  ) {
+    this.folder = mkdtempSync(join(base, 'rollpoint-rerun-'));
+  }
 
   /** To the middle, with a snapshot there, and on to a breakpoint at the end that the C library offers. */
   async toTheMiddle({ program, args, env, at, isThere = () => true, except }: Program): Promise<void> {
