@@ -19,6 +19,8 @@ const introducedKey = 'rollpoint.viewIntroduced';
 const looking: readonly PageAction[] = ['show', 'present'];
 /** Milliseconds within which the stop of a look is there. */
 const patienceMs = 3000;
+/** A look at what is on screen already moves nothing. */
+const afterLookMs = 1000;
 
 const commandOf: Record<PageAction, string> = {
   restore: commandIds.restoreSnapshot,
@@ -125,30 +127,37 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
       await run();
       return;
     }
-    this.keepKeyboard();
-    this.look = run();
+    const kept = this.keepKeyboard();
+    // With the keyboard still on its way, what opens an input next would lose it.
+    this.look = run().then(() => Promise.race([kept, new Promise((done) => setTimeout(done, afterLookMs))]));
     await this.look;
   }
 
   /**
    * VS Code moves the keyboard to the editor at every stop, also at the one by which another moment comes on screen. Who
-   * looks around in the timeline would press the next key there, into the source.
+   * looks around in the timeline would press the next key there, into the source. Resolves when it is back, or no longer
+   * waited for.
    */
-  private keepKeyboard(): void {
+  private keepKeyboard(): Promise<void> {
     this.keeping?.dispose();
-    const done = (): void => {
-      this.keeping?.dispose();
-    };
-    const late = setTimeout(done, patienceMs);
-    this.keeping = vscode.Disposable.from(
-      // Told once the editor is open.
-      vscode.debug.onDidChangeActiveStackItem((item) => {
-        if (!(item instanceof vscode.DebugStackFrame)) return;
-        done();
-        void vscode.commands.executeCommand(`${viewId}.focus`);
-      }),
-      new vscode.Disposable(() => clearTimeout(late)),
-    );
+    return new Promise((resolve) => {
+      const done = (): void => {
+        keeping.dispose();
+      };
+      const late = setTimeout(done, patienceMs);
+      const keeping = vscode.Disposable.from(
+        // Told once the editor is open.
+        vscode.debug.onDidChangeActiveStackItem((item) => {
+          if (!(item instanceof vscode.DebugStackFrame)) return;
+          void vscode.commands.executeCommand(`${viewId}.focus`).then(done, done);
+        }),
+        new vscode.Disposable(() => {
+          clearTimeout(late);
+          resolve();
+        }),
+      );
+      this.keeping = keeping;
+    });
   }
 
   private refresh(): void {

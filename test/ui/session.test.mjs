@@ -99,7 +99,7 @@ describe('a session by mouse and keyboard', function () {
   });
 
   it('restores by Enter', async () => {
-    await workbench.row(3).click();
+    await workbench.select(3);
     await workbench.press('ArrowUp', 'Enter');
     await workbench.currentRow(2).waitFor();
     await workbench.waitForVariable('wanted', '55');
@@ -158,7 +158,7 @@ describe('a session by mouse and keyboard', function () {
   });
 
   it('shows one by the space bar, and goes on from there', async () => {
-    await workbench.row(9).click();
+    await workbench.select(9);
     await workbench.press('Home', 'Space');
     await workbench.waitForVariable('wanted', '40');
     await workbench.timeline.getByText('Viewing snapshot 1', { exact: true }).waitFor();
@@ -169,7 +169,7 @@ describe('a session by mouse and keyboard', function () {
   });
 
   it('renames by F2', async () => {
-    await workbench.row(2).click();
+    await workbench.select(2);
     await workbench.press('F2');
     await workbench.typeIntoInput('nuts arrive');
     await workbench.row(2).filter({ hasText: 'nuts arrive' }).waitFor();
@@ -182,7 +182,7 @@ describe('a session by mouse and keyboard', function () {
     await workbench.screenshot('pinned');
     await workbench.rowMenu(2, 'Unpin snapshot');
     await pinned.waitFor({ state: 'detached' });
-    await workbench.row(2).click();
+    await workbench.select(2);
     await workbench.press('p');
     await pinned.waitFor();
     await workbench.press('p');
@@ -201,7 +201,7 @@ describe('a session by mouse and keyboard', function () {
   });
 
   it('deletes by key and by button', async () => {
-    await workbench.row(5).click();
+    await workbench.select(5);
     await workbench.press('Delete');
     await workbench.row(5).waitFor({ state: 'detached' });
     await workbench.rowAction(4, 'Delete');
@@ -231,7 +231,7 @@ describe('a session by mouse and keyboard', function () {
     await workbench.screenshot('card');
     await workbench.debugToolbar.hover();
     await card.waitFor({ state: 'hidden' });
-    await workbench.row(2).click();
+    await workbench.select(2);
     await workbench.press('i');
     await expectAll();
     await workbench.press('Escape');
@@ -239,7 +239,7 @@ describe('a session by mouse and keyboard', function () {
   });
 
   it('moves by keys, along the page and along the lines', async () => {
-    await workbench.row(2).click();
+    await workbench.select(2);
     for (const [key, id] of [
       ['End', 11],
       ['ArrowLeft', 10],
@@ -259,7 +259,7 @@ describe('a session by mouse and keyboard', function () {
 
   it('zooms by keys, and remembers it when it was hidden', async () => {
     const density = (name) => workbench.timeline.locator(`#timeline[data-density="${name}"]`);
-    await workbench.row(3).click();
+    await workbench.select(3);
     await workbench.press('+', '+', '+');
     await density('full').waitFor();
     await workbench.screenshot('zoomed-in');
@@ -268,7 +268,7 @@ describe('a session by mouse and keyboard', function () {
     await workbench.press('Control+Shift+D');
     await density('full').waitFor();
     await workbench.selectedRow(3).waitFor();
-    await workbench.row(3).click();
+    await workbench.select(3);
     await workbench.press('0', '-', '-', '-', '-');
     await density('overview').waitFor();
     await workbench.screenshot('zoomed-out');

@@ -152,6 +152,23 @@ class Workbench {
     return this.page.locator('.quick-input-list .monaco-list-row', { hasText: title });
   }
 
+  /** Clicks a row, and waits until the keyboard is back from the editor, where VS Code takes it at each stop. */
+  async select(id) {
+    await this.row(id).click();
+    await this.timeline.locator('body').evaluate(
+      (body) =>
+        new Promise((resolve) => {
+          let since = 0;
+          const timer = setInterval(() => {
+            since = body.ownerDocument.hasFocus() ? since || Date.now() : 0;
+            if (since === 0 || Date.now() - since < 700) return;
+            clearInterval(timer);
+            resolve();
+          }, 50);
+        }),
+    );
+  }
+
   async typeIntoInput(text) {
     const input = this.page.locator('.quick-input-widget input');
     await input.waitFor();
