@@ -15,13 +15,8 @@ import { count } from './snapshotText';
 import { type Subject, subjectOf } from './subject';
 
 export function registerCommands(tracker: SessionTracker): vscode.Disposable {
-  const session = (): TrackedSession => {
-    if (!tracker.current) throw new Error('No program is being debugged with Rollpoint. Start a session first.');
-    return tracker.current;
-  };
-
   const subject = (given: Subject, title: string, filter?: (snapshot: SnapshotInfo) => boolean) =>
-    subjectOf(session(), given, title, filter);
+    subjectOf(tracker.require(), given, title, filter);
 
   const update = async (
     given: Subject,
@@ -29,14 +24,14 @@ export function registerCommands(tracker: SessionTracker): vscode.Disposable {
     pinned: boolean,
   ): Promise<SnapshotInfo | undefined> => {
     const snapshot = await subject(given, title, (candidate) => candidate.pinned !== pinned);
-    return snapshot && updateSnapshot(session().session, { id: snapshot.id, pinned });
+    return snapshot && updateSnapshot(tracker.require().session, { id: snapshot.id, pinned });
   };
 
   return vscode.Disposable.from(
-    command(commandIds.takeSnapshotNow, () => take(session())),
+    command(commandIds.takeSnapshotNow, () => take(tracker.require())),
 
     command(commandIds.takeSnapshot, async (given?: unknown) => {
-      const target = session();
+      const target = tracker.require();
       const label =
         typeof given === 'string'
           ? given
@@ -50,7 +45,7 @@ export function registerCommands(tracker: SessionTracker): vscode.Disposable {
     command(commandIds.restoreSnapshot, async (given?: Subject) => {
       const snapshot = await subject(given, 'Restore snapshot');
       if (!snapshot) return;
-      await restoreChecked(session().session, snapshot.id);
+      await restoreChecked(tracker.require().session, snapshot.id);
     }),
 
     command(commandIds.renameSnapshot, async (given?: Subject) => {
@@ -63,7 +58,7 @@ export function registerCommands(tracker: SessionTracker): vscode.Disposable {
         ignoreFocusOut: true,
       });
       if (label === undefined) return undefined;
-      return updateSnapshot(session().session, { id: snapshot.id, label: label.trim() || null });
+      return updateSnapshot(tracker.require().session, { id: snapshot.id, label: label.trim() || null });
     }),
 
     command(commandIds.pinSnapshot, (given?: Subject) => update(given, 'Pin snapshot', true)),
@@ -72,17 +67,17 @@ export function registerCommands(tracker: SessionTracker): vscode.Disposable {
     command(commandIds.deleteSnapshot, async (given?: Subject) => {
       const snapshot = await subject(given, 'Delete snapshot');
       if (!snapshot) return;
-      const target = session();
+      const target = tracker.require();
       if (target.list.peeking === snapshot.id) await view(target, null);
       await deleteSnapshot(target.session, snapshot.id);
     }),
 
-    command(commandIds.deleteAllSnapshots, () => deleteAll(session())),
+    command(commandIds.deleteAllSnapshots, () => deleteAll(tracker.require())),
 
     command(commandIds.viewSnapshot, async (given?: Subject) => {
       const snapshot = await subject(given, 'View snapshot');
       if (!snapshot) return;
-      const target = session();
+      const target = tracker.require();
       const present = target.list.peeking === null && !target.moved && snapshot.id === target.list.current;
       await (target.stopped && !present ? view(target, snapshot.id) : showLocation(target, snapshot.id));
     }),

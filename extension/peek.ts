@@ -12,12 +12,7 @@ import { peekSnapshot } from './snapshotClient';
 import { nextMoment, previousMoment } from './timeline/branch';
 
 export function registerPeek(tracker: SessionTracker): vscode.Disposable {
-  const stopped = (): TrackedSession => {
-    const session = tracker.current;
-    if (!session) throw new Error('No program is being debugged with Rollpoint. Start a session first.');
-    if (!session.stopped) throw new Error('The program is running: pause it first, then a snapshot can be viewed.');
-    return session;
-  };
+  const stopped = () => tracker.requireStopped('a snapshot can be viewed');
   const step = async (moment: Moment | undefined, none: string): Promise<void> => {
     if (moment === undefined) void vscode.window.setStatusBarMessage(none, 4000);
     else await view(stopped(), moment);

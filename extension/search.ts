@@ -7,19 +7,14 @@ import { commandIds, viewId } from './contributions';
 import { expressionOf, selectedFrame } from './expression';
 import { command } from './notify';
 import { withProgress } from './progress';
-import type { SessionTracker, TrackedSession } from './sessionTracker';
+import type { SessionTracker } from './sessionTracker';
 import { findChange, valueHistory } from './snapshotClient';
 import { pickSnapshot } from './subject';
 import { earlierMoments } from './timeline/branch';
 import type { TimelineView } from './timeline/timelineView';
 
 export function registerSearch(tracker: SessionTracker, view: TimelineView): vscode.Disposable {
-  const stopped = (): TrackedSession => {
-    const session = tracker.current;
-    if (!session) throw new Error('No program is being debugged with Rollpoint. Start a session first.');
-    if (!session.stopped) throw new Error('The program is running: pause it first, then its past can be searched.');
-    return session;
-  };
+  const stopped = () => tracker.requireStopped('its past can be searched');
 
   return vscode.Disposable.from(
     command(commandIds.showHistory, async (given?: unknown) => {

@@ -61,6 +61,19 @@ export class SessionTracker implements vscode.Disposable {
     return this.shown;
   }
 
+  /** As `current`; throws, for the user, where there is none. */
+  require(): TrackedSession {
+    if (!this.shown) throw new Error('No program is being debugged with Rollpoint. Start a session first.');
+    return this.shown;
+  }
+
+  /** As `require`, with its program stopped; throws otherwise, and tells what is possible `then`. */
+  requireStopped(then: string): TrackedSession {
+    const session = this.require();
+    if (!session.stopped) throw new Error(`The program is running: pause it first, then ${then}.`);
+    return session;
+  }
+
   dispose(): void {
     vscode.Disposable.from(...this.disposables).dispose();
   }
