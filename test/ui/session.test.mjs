@@ -202,8 +202,11 @@ describe('a session by mouse and keyboard', function () {
 
   it('deletes by key and by button', async () => {
     await workbench.select(5);
+    await workbench.timeline.getByText('Viewing snapshot 5', { exact: true }).waitFor();
+    await workbench.waitForVariable('wanted', '25');
     await workbench.press('Delete');
     await workbench.row(5).waitFor({ state: 'detached' });
+    await workbench.waitForVariable('wanted', '40');
     await workbench.rowAction(4, 'Delete');
     await workbench.row(4).waitFor({ state: 'detached' });
     expect(await workbench.drawing()).to.deep.equal(['1 current', '2', '3', '6', '7', '  8', '  9']);
