@@ -16,11 +16,9 @@ import { commonRows, emptyList, presentId, rowDetails, type TimelineRow, timelin
 const introducedKey = 'rollpoint.viewIntroduced';
 
 /** What leaves the process where it is, and the keyboard in the timeline. */
-const looking: readonly PageAction[] = ['show', 'present'];
-/** Milliseconds within which the stop of a look is there. */
-const patienceMs = 3000;
-/** A look at what is on screen already moves nothing. */
-const afterLookMs = 1000;
+const looking: readonly PageAction[] = ['show', 'present', 'delete'];
+/** Milliseconds within which VS Code shows where another moment stands; a busy machine takes seconds. */
+const patienceMs = 15_000;
 
 const commandOf: Record<PageAction, string> = {
   restore: commandIds.restoreSnapshot,
@@ -127,37 +125,42 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
       await run();
       return;
     }
-    const kept = this.keepKeyboard();
-    // With the keyboard still on its way, what opens an input next would lose it.
-    this.look = run().then(() => Promise.race([kept, new Promise((done) => setTimeout(done, afterLookMs))]));
+    const before = this.tracker.current?.list.peeking;
+    const keyboard = this.keepKeyboard();
+    const settle = (): Promise<void> => {
+      if (this.tracker.current?.list.peeking === before) keyboard.dispose();
+      // With the keyboard still on its way, what opens an input next would lose it.
+      return keyboard.back;
+    };
+    this.look = run().then(settle, settle);
     await this.look;
   }
 
   /**
    * VS Code moves the keyboard to the editor at every stop, also at the one by which another moment comes on screen. Who
-   * looks around in the timeline would press the next key there, into the source. Resolves when it is back, or no longer
-   * waited for.
+   * looks around in the timeline would press the next key there, into the source. `back` resolves when it is back, or no
+   * longer waited for.
    */
-  private keepKeyboard(): Promise<void> {
+  private keepKeyboard(): vscode.Disposable & { back: Promise<void> } {
     this.keeping?.dispose();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        keeping.dispose();
-      };
-      const late = setTimeout(done, patienceMs);
-      const keeping = vscode.Disposable.from(
-        // Told once the editor is open.
-        vscode.debug.onDidChangeActiveStackItem((item) => {
-          if (!(item instanceof vscode.DebugStackFrame)) return;
-          void vscode.commands.executeCommand(`${viewId}.focus`).then(done, done);
-        }),
-        new vscode.Disposable(() => {
-          clearTimeout(late);
-          resolve();
-        }),
-      );
-      this.keeping = keeping;
+    let resolve = (): void => undefined;
+    const back = new Promise<void>((settle) => (resolve = settle));
+    const done = (): void => keeping.dispose();
+    const late = setTimeout(done, patienceMs);
+    // Told once the editor is open.
+    const opened = vscode.debug.onDidChangeActiveStackItem((item) => {
+      if (item instanceof vscode.DebugStackFrame) void vscode.commands.executeCommand(`${viewId}.focus`).then(done, done);
     });
+    const keeping = {
+      back,
+      dispose: (): void => {
+        clearTimeout(late);
+        opened.dispose();
+        resolve();
+      },
+    };
+    this.keeping = keeping;
+    return keeping;
   }
 
   private refresh(): void {

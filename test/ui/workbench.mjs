@@ -152,21 +152,40 @@ class Workbench {
     return this.page.locator('.quick-input-list .monaco-list-row', { hasText: title });
   }
 
-  /** Clicks a row, and waits until the keyboard is back from the editor, where VS Code takes it at each stop. */
+  /** Clicks a row, and waits until its moment is on screen and the keyboard back from the editor, where VS Code takes it then. */
   async select(id) {
-    await this.row(id).click();
-    await this.timeline.locator('body').evaluate(
-      (body) =>
-        new Promise((resolve) => {
-          let since = 0;
-          const timer = setInterval(() => {
-            since = body.ownerDocument.hasFocus() ? since || Date.now() : 0;
-            if (since === 0 || Date.now() - since < 700) return;
-            clearInterval(timer);
-            resolve();
-          }, 50);
-        }),
-    );
+    if (await this.isOnScreen(id)) {
+      await this.row(id).click();
+      return;
+    }
+    await this.expectKeyboardBack(() => this.row(id).click());
+    await this.timeline.locator(`#row-${id}:focus`).waitFor();
+  }
+
+  /** Waits until the timeline has lost the keyboard and has it again. */
+  async expectKeyboardBack(act) {
+    const body = this.timeline.locator('body');
+    await body.evaluate(({ ownerDocument: { defaultView: page } }) => {
+      page.keyboardBack = new Promise((resolve, reject) => {
+        const listeners = new AbortController();
+        let lost = false;
+        page.addEventListener('blur', () => (lost = true), { signal: listeners.signal });
+        const settle = (settled, reason) => {
+          listeners.abort();
+          settled(reason);
+        };
+        page.addEventListener('focus', () => lost && settle(resolve), { signal: listeners.signal });
+        setTimeout(() => settle(reject, new Error(lost ? 'The keyboard stays in the editor.' : 'No other moment came on screen.')), 30_000);
+      });
+    });
+    await act();
+    await body.evaluate((element) => element.ownerDocument.defaultView.keyboardBack);
+  }
+
+  async isOnScreen(id) {
+    const viewed = this.timeline.locator('#mark').getByText(/^Viewing snapshot/);
+    if (await viewed.isVisible()) return (await viewed.innerText()) === `Viewing snapshot ${id}`;
+    return (await this.currentRow(id).count()) > 0;
   }
 
   async typeIntoInput(text) {
