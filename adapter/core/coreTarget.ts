@@ -16,9 +16,9 @@ import type {
 import { ALL, ANY } from '../rsp/threadId';
 import { UserError } from '../errors';
 import type { Core, ProcessEvent } from './core';
+import { InsertedBreakpoints } from './insertedBreakpoints';
 import { explainStart, shellCommand, StartupExit } from './start';
 import type { RollbackResult, Stdio } from './native';
-import { WatchRegions, type WatchPiece } from './watchRegions';
 
 export interface RestoreOutcome {
   id: number;
@@ -39,7 +39,7 @@ export class CoreTarget implements Target, FocusCommands {
   process: TargetProcess | null = null;
   private readonly listeners = new Set<(stop: TargetStop) => void>();
   private readonly registers = new Map<number, ThreadRegisters>();
-  private readonly watched = new WatchRegions();
+  private readonly breakpoints: InsertedBreakpoints;
   private restoring: ArmedRestore | null = null;
   readonly viewing = null;
   /** The process that the next resume brings into focus. */
@@ -63,6 +63,7 @@ export class CoreTarget implements Target, FocusCommands {
     private readonly core: Core,
     private readonly stdio: Stdio = { kind: 'inherit' },
   ) {
+    this.breakpoints = new InsertedBreakpoints(core);
     core.on('stop', (event) => this.handle(event));
     core.on('resumed', () => this.registers.clear());
     core.on('focus', ({ executable }) => {
@@ -239,27 +240,12 @@ export class CoreTarget implements Target, FocusCommands {
     await this.core.writeRegisters(tid, registers);
   }
 
-  /** All of a watched region, or none of it. */
-  async insertBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
-    if (!isWatch(type)) return this.core.insertBreakpoint(type, address, length);
-    const done: WatchPiece[] = [];
-    try {
-      for (const piece of this.watched.add(type, address, length)) {
-        await this.core.insertBreakpoint(piece.kind, piece.address, piece.length);
-        done.push(piece);
-      }
-    } catch (error) {
-      this.watched.remove(type, address, length);
-      for (const piece of done) await this.core.removeBreakpoint(piece.kind, piece.address, piece.length);
-      throw error;
-    }
+  insertBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
+    return this.breakpoints.insert(type, address, length);
   }
 
-  async removeBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
-    if (!isWatch(type)) return this.core.removeBreakpoint(type, address, length);
-    for (const piece of this.watched.remove(type, address, length)) {
-      await this.core.removeBreakpoint(piece.kind, piece.address, piece.length);
-    }
+  removeBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
+    return this.breakpoints.remove(type, address, length);
   }
 
   readSiginfo(tid: number): Promise<Uint8Array> {
@@ -383,7 +369,7 @@ export class CoreTarget implements Target, FocusCommands {
       this.armedFocus = this.owedStop = this.newProgram = null;
       this.disarmRestore('the process has ended');
     } else if (this.process && (stop.cause.kind === 'exec' || stop.cause.kind === 'followed') && stop.cause.executable !== null) {
-      this.watched.clear();
+      this.breakpoints.forget();
       this.process = { ...this.process, executable: stop.cause.executable };
     }
     for (const listener of [...this.listeners]) listener(stop);
@@ -393,7 +379,7 @@ export class CoreTarget implements Target, FocusCommands {
   private forget(): void {
     this.disarmRestore('the process is gone');
     this.registers.clear();
-    this.watched.clear();
+    this.breakpoints.forget();
     this.resumed = [ALL];
     this.armedFocus = this.owedStop = this.newProgram = null;
     this.process = null;
@@ -404,8 +390,4 @@ export class CoreTarget implements Target, FocusCommands {
 
 // Should it live after all, and only not be readable.
 const fateMillis = 2000;
-
-function isWatch(type: BreakpointType): boolean {
-  return type !== 'software' && type !== 'hardware';
-}
 
