@@ -1,5 +1,5 @@
-// The program was killed and has come back in a new process: leads gdb, which may be in the middle of anything, there.
-// Must not know how a process comes back, or requests.
+// The program was killed and has come back in a new process: tells it, and leads gdb there, which may be in the middle of
+// anything. Must not know how a process comes back, or requests.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from './errors';
 import type { Run } from './sessionRun';
@@ -13,8 +13,10 @@ export class Revival {
 
   constructor(private readonly run: Run) {}
 
-  /** The process stands at snapshot `id`. */
-  tell(id: number): void {
+  /** The program was killed, and stands at snapshot `id` in process `newPid`. */
+  tell(id: number, newPid: number): void {
+    this.run.client.output('important', `The program was killed; snapshot ${id} has been restored into a new process (pid ${newPid}).\n`);
+    this.run.snapshots.onRevived(id);
     if (!this.run.execution.running) {
       this.lead(id);
       return;

@@ -8,7 +8,7 @@ import { Gdb } from './gdb/backend';
 import { Breakpoints, type BreakpointState } from './gdb/breakpoints';
 import { Execution } from './gdb/execution';
 import { locateGdb } from './gdb/gdbProcess';
-import { type MiBreakpoint, type MiStopped, quote } from './gdb/mi';
+import { quote } from './gdb/mi';
 import { loadRustPrinters } from './gdb/rustPrinters';
 import { Stack } from './gdb/stack';
 import { type ProgramEnd, signalName } from './gdb/stopReason';
@@ -17,6 +17,7 @@ import type { AttachPlan, LaunchPlan } from './launchArguments';
 import { breakpointEvent, event } from './sessionEvents';
 import type { Client, DebuggeeEnd, DebuggeeHost, SessionParts } from './sessionParts';
 import { SessionMoments } from './sessionMoments';
+import { notified } from './sessionNotifications';
 import { Peeking } from './sessionPeek';
 import { Revival } from './sessionRevival';
 import { SessionStops } from './sessionStops';
@@ -74,7 +75,10 @@ export class Run {
         ended: (end) => this.onDebuggeeEnded(end),
         edited: () => this.snapshots.onEdit(),
         snapshotsLost: (ids, message) => this.snapshots.onLost(ids, message, !this.leaving),
-        revived: (id, newPid) => this.onRevived(id, newPid),
+        revived: (id, newPid) => {
+          this.pid = newPid;
+          this.revival.tell(id, newPid);
+        },
         acting: () => this.peek.act(),
         warning: (message) => client.output('console', `${message}\n`),
         trace: (line) => this.trace(line),
@@ -162,8 +166,11 @@ export class Run {
   private startGdb(): Promise<void> {
     return this.gdb.start({
       running: () => this.execution.onRunning(),
-      stopped: (record) => this.onStopRecord(record),
-      notified: (name, record) => this.onNotify(name, record),
+      stopped: (record) => this.execution.onStopped(record),
+      notified: (name, record) => {
+        this.trace(`=${name} ${JSON.stringify(record)}`);
+        notified(this, name, record);
+      },
       logged: (message) => this.client.output('console', `${message}\n`),
       said: (text) => {
         this.trace(`gdb: ${text.trimEnd()}`);
@@ -183,51 +190,6 @@ export class Run {
       if (!ignoreFailures) {
         throw new UserError(`gdb refuses the setup command "${text}": ${messageOf(error)} Correct "setupCommands" in launch.json, or add "ignoreFailures": true.`);
       }
-    }
-  }
-
-  private onStopRecord(record: MiStopped): void {
-    this.execution.onStopped(record);
-  }
-
-  private onNotify(name: string, record: Record<string, unknown>): void {
-    this.trace(`=${name} ${JSON.stringify(record)}`);
-    const id = Number(record['id']);
-    switch (name) {
-      case 'breakpoint-modified':
-        this.breakpoints.onModified(record['bkpt'] as MiBreakpoint);
-        break;
-      case 'breakpoint-deleted':
-        this.breakpoints.onDeleted(String(record['id']));
-        break;
-      case 'thread-created':
-        this.stack.threadCreated(id);
-        this.client.send(event('thread', { reason: 'started', threadId: id }));
-        break;
-      case 'thread-exited':
-        this.stack.threadExited(id);
-        this.client.send(event('thread', { reason: 'exited', threadId: id }));
-        break;
-      case 'cmd-param-changed':
-        this.onSetting(String(record['param']), String(record['value']));
-        break;
-      default:
-        break;
-    }
-  }
-
-  /** What gdb takes without a word, since to it the program has one process. */
-  private onSetting(name: string, value: string): void {
-    if (name === 'follow-fork-mode') {
-      this.host.followChildren(value === 'child').catch((error: unknown) => {
-        this.client.output('important', `"set ${name} ${value}" has no effect. ${messageOf(error)}\n`);
-      });
-    } else if (name === 'detach-on-fork' && value === 'off') {
-      this.client.output(
-        'important',
-        `"set ${name} ${value}" has no effect: gdb is shown one process at a time. "followFork" in the launch configuration, or "monitor follow PID", chooses it; ` +
-          'the others stop, run and go into its snapshots with it.\n',
-      );
     }
   }
 
@@ -276,14 +238,6 @@ export class Run {
     return signal === 'SIGKILL'
       ? 'The program was killed from outside (SIGKILL).'
       : `The program was ended by a signal: ${meaning ? `${meaning} (${signal})` : signal}.`;
-  }
-
-  private onRevived(id: number, newPid: number): void {
-    this.pid = newPid;
-    const words = `The program was killed; snapshot ${id} has been restored into a new process (pid ${newPid}).`;
-    this.client.output('important', `${words}\n`);
-    this.snapshots.onRevived(id);
-    this.revival.tell(id);
   }
 
   private onGdbEnded(how: string): void {
