@@ -5,6 +5,7 @@
 
 #include "binding/convert.h"
 #include "binding/moments.h"
+#include "binding/requests.h"
 #include "binding/results.h"
 #include "supervisor/supervisor.h"
 
@@ -59,16 +60,11 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   }
 
   explicit SupervisorBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SupervisorBinding>(info) {
-    auto options = info[0].As<Napi::Object>();
-    auto tracker = snapshot::TrackerKind::kUserfaultfd;
-    const std::string name = options.Get("tracker").ToString().Utf8Value();
-    if (name == "softDirty") tracker = snapshot::TrackerKind::kSoftDirty;
-    else if (name == "compare") tracker = snapshot::TrackerKind::kCompare;
-    const bool keep_children = options.Get("children").ToString().Utf8Value() != "ignore";
+    const auto request = to_supervisor_request(info[0]);
     on_event_ = Napi::Persistent(info[1].As<Napi::Function>());
     to_js_thread_ = Napi::ThreadSafeFunction::New(info.Env(), info[1].As<Napi::Function>(), "rollpoint", 0, 1);
     auto to_js_thread = to_js_thread_;
-    supervisor_ = std::make_unique<Supervisor>(tracker, keep_children, [to_js_thread](Event event) mutable {
+    supervisor_ = std::make_unique<Supervisor>(request.tracker, request.keep_children, [to_js_thread](Event event) mutable {
       auto* carried = new Event(std::move(event));
       auto deliver = [](Napi::Env env, Napi::Function callback, Event* value) {
         std::unique_ptr<Event> owned(value);
@@ -112,22 +108,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   }
 
   Napi::Value launch(const Napi::CallbackInfo& info) {
-    auto options = info[0].As<Napi::Object>();
-    supervisor::LaunchRequest request;
-    request.program = options.Get("program").ToString().Utf8Value();
-    request.arguments = to_strings(options.Get("args"));
-    request.environment = to_strings(options.Get("env"));
-    request.directory = to_optional_string(options.Get("cwd"));
-    request.argv0 = to_optional_string(options.Get("argv0")).value_or("");
-    request.disable_aslr = options.Get("disableAslr").ToBoolean();
-    request.pid_namespace = options.Get("pidNamespace").ToBoolean();
-    if (auto value = options.Get("stdio"); value.IsObject()) {
-      auto stdio = value.As<Napi::Object>();
-      if (stdio.Get("kind").ToString().Utf8Value() == "terminal") {
-        request.terminal = stdio.Get("terminal").ToString().Utf8Value();
-        request.stderr_terminal = to_optional_string(stdio.Get("stderrTerminal"));
-      }
-    }
+    auto request = to_launch_request(info[0]);
     return run(info.Env(), [s = supervisor_.get(), request] { return process_info(s, s->start(request)); });
   }
 
@@ -207,21 +188,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   }
 
   Napi::Value resume(const Napi::CallbackInfo& info) {
-    std::vector<supervisor::ResumeAction> actions;
-    auto array = info[0].As<Napi::Array>();
-    for (uint32_t i = 0; i < array.Length(); ++i) {
-      auto object = array.Get(i).As<Napi::Object>();
-      supervisor::ResumeAction action;
-      action.tid = object.Get("tid").ToNumber().Int32Value();
-      action.signal = object.Get("signal").IsNumber() ? object.Get("signal").ToNumber().Int32Value() : 0;
-      const std::string kind = object.Get("kind").ToString().Utf8Value();
-      action.mode = kind == "step" ? tracee::RunMode::kStep : kind == "range" ? tracee::RunMode::kRange : tracee::RunMode::kContinue;
-      if (kind == "range") {
-        action.start = to_address(object.Get("start"));
-        action.end = to_address(object.Get("end"));
-      }
-      actions.push_back(action);
-    }
+    auto actions = to_resume_actions(info[0]);
     return run(info.Env(), [s = supervisor_.get(), actions] {
       s->resume(actions);
       return nothing();
@@ -260,27 +227,15 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
 
   Napi::Value write_registers(const Napi::CallbackInfo& info) {
     const pid_t tid = info[0].ToNumber().Int32Value();
-    auto object = info[1].As<Napi::Object>();
-    auto bytes_of = [&](const char* name) {
-      std::vector<std::byte> bytes;
-      if (auto value = object.Get(name); value.IsTypedArray()) {
-        auto array = value.As<Napi::Uint8Array>();
-        auto* begin = reinterpret_cast<const std::byte*>(array.Data());
-        bytes.assign(begin, begin + array.ByteLength());
-      }
-      return bytes;
-    };
-    auto general = bytes_of("general"), xstate = bytes_of("xstate");
-    if (!general.empty() && general.size() != sizeof(arch::GeneralRegisters))
-      throw Napi::RangeError::New(info.Env(), "general must have 216 bytes");
-    return run(info.Env(), [s = supervisor_.get(), tid, general, xstate] {
+    auto change = to_register_change(info[1]);
+    return run(info.Env(), [s = supervisor_.get(), tid, change] {
       auto& tracee = s->stopped_thread(tid);
-      if (!general.empty()) {
-        arch::GeneralRegisters r;
-        memcpy(&r, general.data(), sizeof r);
-        tracee.set_registers(r);
+      if (!change.general.empty()) {
+        arch::GeneralRegisters registers;
+        memcpy(&registers, change.general.data(), sizeof registers);
+        tracee.set_registers(registers);
       }
-      if (!xstate.empty()) tracee.set_xstate(xstate);
+      if (!change.xstate.empty()) tracee.set_xstate(change.xstate);
       return nothing();
     });
   }
@@ -315,12 +270,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
   }
 
   Napi::Value capture(const Napi::CallbackInfo& info) {
-    auto object = info[0].As<Napi::Object>();
-    snapshot::CaptureOptions options;
-    options.tid = object.Get("tid").ToNumber().Int32Value();
-    options.rewind_files = object.Get("files").ToString().Utf8Value() != "keep";
-    const auto file_limit = object.Get("fileLimit");
-    if (file_limit.IsNumber()) options.file_limit = static_cast<uint64_t>(file_limit.ToNumber().DoubleValue());
+    auto options = to_capture_options(info[0]);
     return run(info.Env(), [s = supervisor_.get(), options]() -> ToJs {
       return [result = s->capture(options)](Napi::Env env) { return capture_to_js(env, result); };
     });
