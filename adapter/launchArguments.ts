@@ -16,6 +16,7 @@ interface Common {
   setupCommands: SetupCommand[];
   snapshots: { auto: AutoSnapshot; memoryLimit: number; files: FilePolicy; children: ChildPolicy };
   followFork: FollowPolicy;
+  confirmRestore: boolean;
   trace: boolean;
 }
 
@@ -111,6 +112,7 @@ function planCommon(attributes: Partial<CommonAttributes>): Common {
       children: oneOf('snapshots.children', snapshots.children, ['include', 'ignore'], 'include'),
     },
     followFork,
+    confirmRestore: attributes.confirmRestore === true,
     trace: trace === true,
   };
 }

@@ -158,6 +158,8 @@ export interface Requests {
    * files that somebody else has changed, privileges given up …). Kind `refused`: the restore would be refused, and why.
    */
   'rollpoint/checkRestore': { args: { id: SnapshotId }; result: RestoreCheck };
+  /** The answer to the event `rollpoint/confirmRestore`; one to what is no longer asked is ignored. */
+  'rollpoint/answerRestore': { args: { question: number; restore: boolean }; result: Record<string, never> };
   'rollpoint/updateSnapshot': {
     args: { id: SnapshotId; label?: string | null; pinned?: boolean };
     result: { snapshot: SnapshotInfo };
@@ -206,7 +208,18 @@ export interface SnapshotNotice {
   message: string;
 }
 
+/**
+ * Only for a client that was launched or attached with `confirmRestore`. A request of its is about to restore snapshot
+ * `id`, which would not bring everything back, and waits for `rollpoint/answerRestore`. A later question withdraws this one.
+ */
+export interface RestoreQuestion {
+  question: number;
+  id: SnapshotId;
+  warnings: SnapshotWarning[];
+}
+
 export interface Events {
+  'rollpoint/confirmRestore': RestoreQuestion;
   'rollpoint/snapshotsChanged': SnapshotList;
   'rollpoint/snapshotNotice': SnapshotNotice;
 }
@@ -238,6 +251,12 @@ export interface CommonAttributes {
   snapshots?: SnapshotSettings;
   /** Which process the debugger shows when the program starts another; default `parent`. */
   followFork?: FollowPolicy;
+  /**
+   * The client answers the event `rollpoint/confirmRestore`, which comes before a restore that would not bring everything
+   * back, whatever leads to it: `stepBack`, `reverseContinue`, what runs or changes the program while a snapshot is shown,
+   * `rollpoint/findChange`. Not before `rollpoint/restoreSnapshot`: that is for `rollpoint/checkRestore`. Default false.
+   */
+  confirmRestore?: boolean;
   /** Writes the packets, MI records and core events to the debug console. */
   trace?: boolean;
 }

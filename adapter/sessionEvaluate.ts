@@ -14,7 +14,7 @@ export function evaluateRequests(current: () => Run): Handlers {
       const run = current();
       const command = context === 'repl' ? gdbCommand(expression) : undefined;
       if (command !== undefined) {
-        return { result: await runCommand(run, command, frameOf(run, frameId)), variablesReference: 0 };
+        return { result: await run.peek.typed(() => runCommand(run, command, frameOf(run, frameId))), variablesReference: 0 };
       }
       if (context === 'repl' && run.execution.running) {
         // A program that runs reads what is typed, as in a terminal.
@@ -26,13 +26,21 @@ export function evaluateRequests(current: () => Run): Handlers {
       if (!text) {
         return { result: '', variablesReference: 0 };
       }
-      try {
+      const evaluate = async () => {
         const { name: _, evaluateName: __, value, ...row } = await run.variables.evaluate(text, frameOf(run, frameId));
         if (value === '' && run.snapshots.peeking !== null) {
-          // gdb makes an object of a call that it may not make, without a value and without a word.
+          // gdb makes an object of what it may not do, without a value and without a word.
           await run.gdb.command(`-data-evaluate-expression${inFrame(frameOf(run, frameId))} ${quote(text)}`);
         }
         return { result: value, ...row };
+      };
+      const typed = () => {
+        // What is typed is done each time, also when it reads like the last.
+        run.variables.moved();
+        return evaluate();
+      };
+      try {
+        return await (context === 'repl' ? run.peek.typed(typed) : evaluate());
       } catch (error) {
         throw error instanceof GdbError ? new UserError(run.peek.explain(error.message.replace(/^-var-create: /, '')), false) : error;
       }

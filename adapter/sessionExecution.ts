@@ -74,7 +74,7 @@ async function explained(resumed: Promise<void>): Promise<void> {
   }
 }
 
-async function goBack(run: Run, work: (run: Run) => Promise<void>): Promise<void> {
+async function goBack(run: Run, work: (run: Run) => Promise<unknown>): Promise<void> {
   run.execution.requireStopped();
   await work(run);
 }

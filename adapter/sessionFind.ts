@@ -23,6 +23,8 @@ export async function findChange(run: Run, args: Partial<Find['args']>, task: Ta
   run.execution.requireStopped();
   const place = await run.moments.place(args.frameId, args.threadId);
   const { before, after } = await run.snapshots.looking.undisturbed(() => neighbours(run, expression, place, run.snapshots.looking.branch(good, bad), task));
+  await wanted(run, before, task);
+  run.execution.requireStopped();
   task.report(`Between snapshots ${before} and ${after}: running there`, 90);
   const present = await run.snapshots.keepPresent();
   try {
@@ -37,6 +39,16 @@ export async function findChange(run: Run, args: Partial<Find['args']>, task: Ta
       await run.snapshots.restore(present).catch((failure: unknown) => run.client.output('important', `${messageOf(failure)}\n`));
     }
     throw error;
+  }
+}
+
+/** The search ends at `before`. Throws UserError where the user does not want that, or cancels instead of an answer. */
+async function wanted(run: Run, before: SnapshotId, task: Task): Promise<void> {
+  const cancelled = new Promise<never>((_, fail) => task.onCancel(() => fail(new UserError('Cancelled.', false))));
+  try {
+    await Promise.race([run.snapshots.consent.settle(before), cancelled]);
+  } finally {
+    task.onCancel(undefined);
   }
 }
 

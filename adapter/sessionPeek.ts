@@ -11,6 +11,8 @@ export class Peeking implements Viewer {
   private exception: Run['stops']['exception'];
   /** gdb looks at other moments than the one on screen, in passing. */
   passing = false;
+  /** Why gdb was last kept from making the present what is on screen: the user has to be asked before. */
+  private refusal: string | undefined;
 
   constructor(private readonly run: Run) {}
 
@@ -78,14 +80,41 @@ export class Peeking implements Viewer {
     if (this.shown === null || this.passing) {
       throw new UserError('The past cannot be changed by looking at it.', false);
     }
-    const id = await this.run.snapshots.goOnFromPeek();
+    const id = await this.run.snapshots.goOnFromPeek((wanted, warnings) => {
+      const words = warnings.map(({ message }) => message).join(' ');
+      this.refusal = `Going on from snapshot ${wanted} does not bring everything back: ${words} Restore it first, if that is what you want.`;
+      throw new UserError(this.refusal, false);
+    });
     if (id !== null) {
       this.tell(id);
     }
   }
 
-  /** gdb's words where it was told not to call functions. */
+  /** What the user has typed for gdb. Where that changes the program and the user has to be asked before, it is done anew. */
+  async typed<T>(work: () => Promise<T>): Promise<T> {
+    this.refusal = undefined;
+    try {
+      const result = await work();
+      if (this.refusal === undefined) {
+        return result;
+      }
+    } catch (error) {
+      if (this.refusal === undefined) {
+        throw error;
+      }
+    }
+    this.refusal = undefined;
+    await this.goOn(true);
+    return work();
+  }
+
+  /** In place of gdb's words, where it was kept from something. */
   explain(message: string): string {
+    const { refusal } = this;
+    if (refusal !== undefined) {
+      this.refusal = undefined;
+      return refusal;
+    }
     return this.shown !== null && /may-call-functions/.test(message)
       ? `Snapshot ${this.shown} is on screen, and functions of the program can be called in the present only: return to it, or go on from here.`
       : message;

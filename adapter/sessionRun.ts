@@ -14,6 +14,7 @@ import { Stack } from './gdb/stack';
 import { type ProgramEnd, signalName } from './gdb/stopReason';
 import { Variables } from './gdb/variables';
 import type { AttachPlan, LaunchPlan } from './launchArguments';
+import { Questions } from './sessionConsent';
 import { breakpointEvent, event } from './sessionEvents';
 import type { Client, DebuggeeEnd, DebuggeeHost, SessionParts } from './sessionParts';
 import { SessionMoments } from './sessionMoments';
@@ -36,6 +37,7 @@ export class Run {
   readonly peek: Peeking;
   readonly moments: SessionMoments;
   readonly tasks: Tasks;
+  readonly questions: Questions;
   readonly host: DebuggeeHost;
   private readonly output: DebuggeeOutput;
   private ending: Promise<void> | undefined;
@@ -105,6 +107,7 @@ export class Run {
     this.peek = new Peeking(this);
     this.moments = new SessionMoments(this);
     this.tasks = new Tasks(client);
+    this.questions = new Questions(client);
     this.snapshots = new SnapshotManager({
       core: this.host.snapshots,
       restorer: this.stops,
@@ -117,6 +120,7 @@ export class Run {
           if (what) client.send(event('rollpoint/snapshotNotice', { kind: what, message }));
         },
       },
+      ask: plan.confirmRestore ? (id, warnings) => this.questions.restore(id, warnings) : undefined,
       clock: Date.now,
       policy: plan.snapshots,
     });
@@ -334,6 +338,7 @@ export class Run {
   dispose(): Promise<void> {
     this.ending ??= (async () => {
       this.leaving = true;
+      this.questions.withdraw();
       for (const work of [() => this.gdb.stop(), () => this.host.dispose()]) {
         await work().catch((error: unknown) => this.trace(`ending: ${messageOf(error)}`));
       }

@@ -37,9 +37,13 @@ export function snapshotRequests(current: () => Run): Handlers {
       const wanted = requireId(id);
       const work = async () => {
         run.execution.requireStopped();
-        return run.snapshots.checkRestore(wanted);
+        return run.snapshots.consent.check(wanted);
       };
       return run.execution.running ? run.execution.whileStopped(work) : work();
+    },
+    'rollpoint/answerRestore': ({ question, restore }) => {
+      current().questions.answer(question, restore === true);
+      return {};
     },
     'rollpoint/peekSnapshot': async ({ id }) => {
       const run = current();

@@ -60,7 +60,7 @@ async function check(folder: Folder, given: Config): Promise<Config | undefined>
     config['program'] = await locate(config['program'], typeof directory === 'string' ? directory : folder?.uri.fsPath);
   }
   const problem = await problemWith(config as unknown as Attributes, surroundings());
-  return problem ? refuse(problem, folder, given) : config;
+  return problem ? refuse(problem, folder, given) : { ...config, confirmRestore: true };
 }
 
 /** F5 without launch.json comes as a configuration without type, request and name. */

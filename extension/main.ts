@@ -6,6 +6,7 @@ import { registerAdapterFactory } from './adapterFactory';
 import { registerCommands } from './commands';
 import { registerConfiguration } from './configuration';
 import { registerSearch } from './search';
+import { registerRestore } from './restore';
 import { SessionTracker } from './sessionTracker';
 import { registerPeek } from './peek';
 import { registerStatusBar } from './statusBar';
@@ -34,6 +35,7 @@ export function activate(context: vscode.ExtensionContext): RollpointApi {
     registerAdapterFactory(context.extensionPath),
     registerCommands(tracker),
     registerPeek(tracker),
+    registerRestore(),
     registerSearch(tracker, view),
     registerStatusBar(tracker),
   );

@@ -10,6 +10,8 @@ export interface DapMessage {
   event?: string;
   command?: string;
   success?: boolean;
+  body?: { question?: number };
+  arguments?: { question?: number };
 }
 
 const resuming = new Set([
@@ -35,6 +37,16 @@ export function stoppedAfter(stopped: boolean, message: DapMessage): boolean {
   if (!resuming.has(message.command ?? '')) return stopped;
   if (message.type === 'request') return false;
   return message.type === 'response' && message.success === false ? true : stopped;
+}
+
+/**
+ * The question before a restore that is open after a message; null: none. While it is, the request that leads to the
+ * restore waits, and the program stands.
+ */
+export function questionAfter(open: number | null, message: DapMessage): number | null {
+  if (message.type === 'event' && message.event === 'rollpoint/confirmRestore') return message.body?.question ?? open;
+  const answer = message.type === 'request' && message.command === 'rollpoint/answerRestore';
+  return answer && message.arguments?.question === open ? null : open;
 }
 
 /** Of these, a restore is the end, and the list of snapshots tells it. */

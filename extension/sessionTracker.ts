@@ -4,7 +4,7 @@
 import * as vscode from 'vscode';
 import type { SnapshotList, SnapshotNotice } from '../adapter/protocol';
 import { contextKeys, debugType } from './contributions';
-import { type DapMessage, movedAfter, movedAfterList, stoppedAfter } from './runState';
+import { type DapMessage, movedAfter, movedAfterList, questionAfter, stoppedAfter } from './runState';
 import { changedList, listSnapshots, noticeOf } from './snapshotClient';
 import { emptyList } from './timeline/rows';
 
@@ -81,8 +81,12 @@ export class SessionTracker implements vscode.Disposable {
   private track(session: vscode.DebugSession): vscode.DebugAdapterTracker {
     const state: State = { session, stopped: false, moved: false, list: emptyList, notices: [], listed: false };
     this.sessions.set(session.id, state);
+    let standing = false;
+    let question: number | null = null;
     const see = (message: DapMessage): void => {
-      const stopped = stoppedAfter(state.stopped, message);
+      standing = stoppedAfter(standing, message);
+      question = questionAfter(question, message);
+      const stopped = standing || question !== null;
       const moved = movedAfter(state.moved, message);
       if (stopped === state.stopped && moved === state.moved) return;
       state.stopped = stopped;

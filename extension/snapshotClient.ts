@@ -8,6 +8,7 @@ import type {
   RequestName,
   Requests,
   RestoreCheck,
+  RestoreQuestion,
   SnapshotId,
   SnapshotInfo,
   SnapshotList,
@@ -39,6 +40,13 @@ export async function restoreSnapshot(target: RequestTarget, id: SnapshotId): Pr
 
 export function checkRestore(target: RequestTarget, id: SnapshotId): Promise<RestoreCheck> {
   return request(target, 'rollpoint/checkRestore', { id });
+}
+
+export async function answerRestore(
+  target: RequestTarget,
+  args: Requests['rollpoint/answerRestore']['args'],
+): Promise<void> {
+  await request(target, 'rollpoint/answerRestore', args);
 }
 
 /** null: the present. */
@@ -74,6 +82,10 @@ export async function deleteSnapshot(target: RequestTarget, id: SnapshotId): Pro
 /** The list that a `rollpoint/snapshotsChanged` event carries; undefined for any other event. */
 export function changedList(event: Pick<DebugSessionCustomEvent, 'event' | 'body'>): SnapshotList | undefined {
   return bodyOf(event, 'rollpoint/snapshotsChanged');
+}
+
+export function questionOf(event: Pick<DebugSessionCustomEvent, 'event' | 'body'>): RestoreQuestion | undefined {
+  return bodyOf(event, 'rollpoint/confirmRestore');
 }
 
 export function noticeOf(event: Pick<DebugSessionCustomEvent, 'event' | 'body'>): SnapshotNotice | undefined {

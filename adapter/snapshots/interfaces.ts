@@ -33,6 +33,9 @@ export interface Viewer {
   enter(): Promise<void>;
 }
 
+/** Asks for a restore that would not bring everything back; false where the user turns away. */
+export type AskUser = (id: SnapshotId, warnings: readonly SnapshotWarning[]) => Promise<boolean>;
+
 /** Where the stopped debuggee is. */
 export interface Whereabouts {
   /** `threadId` is the DAP id of the current thread, `tid` the kernel's. */

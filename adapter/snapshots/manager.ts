@@ -1,8 +1,9 @@
 // Takes, restores, lists, changes and deletes the snapshots of one session, and keeps them within the memory limit.
 // Must not know gdb, DAP messages or the addon: the core, the restorer and the sink are passed in.
 import { BrokenProgramError, messageOf, UserError } from '../errors';
-import type { RestoreCheck, SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
-import type { Restorer, SnapshotCore, SnapshotPolicy, SnapshotSink, Viewer, Whereabouts } from './interfaces';
+import type { SnapshotId, SnapshotInfo, SnapshotList, SnapshotReason } from '../protocol';
+import { Consent } from './consent';
+import type { AskUser, Restorer, SnapshotCore, SnapshotPolicy, SnapshotSink, Viewer, Whereabouts } from './interfaces';
 import { Looking } from './looking';
 import { Retention } from './retention';
 import { Room } from './room';
@@ -15,13 +16,12 @@ export interface ManagerParts {
   viewer: Viewer;
   whereabouts: Whereabouts;
   sink: SnapshotSink;
+  /** Undefined where the user cannot be asked: a restore is then done without. */
+  ask?: AskUser | undefined;
   /** Milliseconds since the epoch. */
   clock: () => number;
   policy: SnapshotPolicy;
 }
-
-/** What was told of these at the capture is that something might be lost; by now it is known whether it is. */
-const askedNow: ReadonlySet<string> = new Set(['connection', 'pipe']);
 
 type ProgramState = 'running' | 'stopped' | 'ended';
 
@@ -29,6 +29,7 @@ export class SnapshotManager {
   private readonly tree = new SnapshotTree();
   private readonly retention: Retention;
   private readonly room: Room;
+  readonly consent: Consent;
   readonly looking: Looking;
   private program: ProgramState = 'running';
   private restoring: SnapshotId | null = null;
@@ -46,9 +47,13 @@ export class SnapshotManager {
   constructor(private readonly parts: ManagerParts) {
     this.retention = new Retention(parts.policy.memoryLimit);
     this.room = new Room(parts, this.tree, this.retention, (id, why) => this.drop(id, why));
+    const guard = {
+      alone: <T>(work: () => Promise<T>) => this.exclusively(work),
+      requireStopped: (done: string) => this.requireStopped(done),
+    };
+    this.consent = new Consent(parts, this.tree, { ...guard, broken: () => this.broken });
     this.looking = new Looking(parts, this.tree, {
-      alone: (work) => this.exclusively(work),
-      requireStopped: (done) => this.requireStopped(done),
+      ...guard,
       here: async () => this.present ?? parts.whereabouts.here(),
     });
   }
@@ -138,18 +143,7 @@ export class SnapshotManager {
    * `restore`, unless it still stands on one. Throws UserError when there is no such snapshot or the program runs.
    */
   restore(id: SnapshotId): Promise<void> {
-    return this.exclusively(() => this.rollBackTo(() => this.tree.find(id)));
-  }
-
-  /** What a restore of `id` would not bring back. Changes nothing. Throws as `restore`. */
-  checkRestore(id: SnapshotId): Promise<RestoreCheck> {
-    return this.exclusively(async () => {
-      this.requireStopped('restored');
-      const { warnings: notHeld } = this.tree.find(id);
-      const now = await this.parts.core.checkRollback(id);
-      const warnings = now.some(({ kind }) => kind === 'refused') ? now : [...notHeld.filter(({ kind }) => !askedNow.has(kind)), ...now];
-      return { exact: warnings.length === 0, warnings };
-    });
+    return this.exclusively(() => this.rollBackTo(id));
   }
 
   /** The snapshot that is shown in place of the present. */
@@ -179,16 +173,15 @@ export class SnapshotManager {
 
   /**
    * Restores the snapshot that is shown, so that what follows runs or changes it; gives its id. Does nothing where the
-   * present is shown.
+   * present is shown. `ask`: as of the parts.
    */
-  goOnFromPeek(): Promise<SnapshotId | null> {
-    return this.exclusively(async () => {
-      const id = this.tree.peeking;
-      if (id !== null) {
-        await this.rollBackTo(() => this.tree.find(id), () => this.parts.viewer.enter());
-      }
-      return id;
-    });
+  async goOnFromPeek(ask?: AskUser): Promise<SnapshotId | null> {
+    const { peeking } = this.tree;
+    if (peeking === null) {
+      return null;
+    }
+    const shown = (): SnapshotInfo => (this.tree.peeking === peeking ? this.tree.find(peeking) : fail(`Snapshot ${peeking} is no longer on screen.`));
+    return this.consent.restore(shown, (id) => this.rollBackTo(id, () => this.parts.viewer.enter()), shown, ask);
   }
 
   /** The snapshot of what the process is now: the one that it stands on, else a new one. */
@@ -203,20 +196,15 @@ export class SnapshotManager {
   }
 
   /** To the previous snapshot on the current branch. Throws UserError when there is none. */
-  stepBack(): Promise<void> {
-    return this.exclusively(() =>
-      this.rollBackTo(() => this.tree.previous() ?? fail('There is no earlier snapshot on this branch to step back to.')),
-    );
+  stepBack(): Promise<SnapshotId> {
+    const previous = () => this.tree.previous() ?? fail('There is no earlier snapshot on this branch to step back to.');
+    return this.consent.restore(previous, (id) => this.rollBackTo(id));
   }
 
   /** To the previous breakpoint snapshot on the current branch. Throws UserError when there is none. */
-  reverseContinue(): Promise<void> {
-    return this.exclusively(() =>
-      this.rollBackTo(
-        () =>
-          this.tree.previous('breakpoint') ?? fail('There is no earlier breakpoint snapshot on this branch to go back to.'),
-      ),
-    );
+  reverseContinue(): Promise<SnapshotId> {
+    const previous = () => this.tree.previous('breakpoint') ?? fail('There is no earlier breakpoint snapshot on this branch to go back to.');
+    return this.consent.restore(previous, (id) => this.rollBackTo(id));
   }
 
   /** What is undefined in `change` stays; an empty label counts as none. */
@@ -297,9 +285,9 @@ export class SnapshotManager {
     return snapshot;
   }
 
-  private async rollBackTo(choose: () => SnapshotInfo, go = (id: SnapshotId) => this.parts.restorer.restore(id)): Promise<void> {
+  private async rollBackTo(wanted: SnapshotId, go = (id: SnapshotId) => this.parts.restorer.restore(id)): Promise<void> {
     this.requireStopped('restored');
-    const { id } = choose();
+    const { id } = this.tree.find(wanted);
     if (this.tree.hasMoved && !this.broken) {
       // Never refused for want of memory: without it the present would be lost.
       await this.capture('restore', undefined, id);

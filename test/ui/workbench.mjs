@@ -213,6 +213,12 @@ class Workbench {
     return this.page.locator('.notification-toast', { hasText: text });
   }
 
+  /** By its cross, which shows under the mouse. */
+  async closeNotification(notification) {
+    await notification.hover();
+    await notification.locator('.action-label.codicon-notifications-clear').click();
+  }
+
   /** The number of the line that is highlighted as the one where the program stands. */
   async stoppedLineNumber() {
     await this.stoppedLine.waitFor();

@@ -1,7 +1,7 @@
 // The timeline as rows, its texts, the run state: the pure parts of the extension.
 import { expect } from 'chai';
 import type { SnapshotInfo, SnapshotList } from '../../adapter/protocol';
-import { movedAfter, movedAfterList, stoppedAfter } from '../../extension/runState';
+import { movedAfter, movedAfterList, questionAfter, stoppedAfter } from '../../extension/runState';
 import {
   descriptionOf,
   detailsOf,
@@ -208,6 +208,20 @@ describe('whether the program is stopped', () => {
         { type: 'response', command: 'stepIn', success: true },
       ),
     ).to.equal(true);
+  });
+});
+
+describe('which question before a restore is open', () => {
+  const after = (...messages: Parameters<typeof questionAfter>[1][]): number | null => messages.reduce(questionAfter, null);
+  const asked = (question: number) => ({ type: 'event', event: 'rollpoint/confirmRestore', body: { question } });
+  const answered = (question: number) => ({ type: 'request', command: 'rollpoint/answerRestore', arguments: { question } });
+
+  it('is the last one, until it is answered', () => {
+    expect(after()).to.equal(null);
+    expect(after(asked(1), { type: 'request', command: 'stackTrace' })).to.equal(1);
+    expect(after(asked(1), answered(1))).to.equal(null);
+    expect(after(asked(1), asked(2), answered(1))).to.equal(2);
+    expect(after(asked(1), asked(2), answered(1), answered(2))).to.equal(null);
   });
 });
 
