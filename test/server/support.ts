@@ -16,6 +16,9 @@ const source = join(here, 'shapes.cpp');
 let folder: string | null = null;
 let built: string | null = null;
 
+/** Milliseconds, far beyond what any step takes: a hang is to fail with what was printed, not by mocha's limit. */
+const patienceMillis = 90_000;
+
 /** A folder of this test run; removed by `cleanUp`. */
 export function scratch(): string {
   folder ??= mkdtempSync(join(tmpdir(), 'rs-'));
@@ -75,11 +78,13 @@ export class Server {
   /** Rejects when the server ends first. */
   waitFor(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`The server does not say ${pattern}:\n${this.output}`)), patienceMillis);
       const look = (): void => {
         const match = pattern.exec(this.output);
         if (match) resolve(match);
         else if (this.child.exitCode !== null || this.child.signalCode !== null) reject(new Error(`The server ended:\n${this.output}`));
         else return;
+        clearTimeout(late);
         this.watchers = this.watchers.filter((watcher) => watcher !== look);
       };
       this.watchers.push(look);
@@ -113,7 +118,12 @@ export async function gdb(commands: string[], options: { program?: string | null
   let output = '';
   child.stdout.on('data', (data: Buffer) => (output += data.toString()));
   child.stderr.on('data', (data: Buffer) => (output += data.toString()));
+  const late = setTimeout(() => {
+    output += '\n(gdb was ended here: no sign of its end.)\n';
+    child.kill('SIGKILL');
+  }, patienceMillis);
   await new Promise((resolve) => child.once('close', resolve));
+  clearTimeout(late);
   return output;
 }
 

@@ -6,7 +6,10 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 
 const adapter = process.env['ROLLPOINT_ADAPTER'] ?? join(import.meta.dirname, '..', '..', 'dist', 'rollpoint-adapter.js');
 /** Far beyond what any step takes: a hang is to fail by name, not by mocha's limit. */
-const patienceMillis = 30_000;
+const patienceMillis = 60_000;
+
+/** Clients of the test that runs, for `tellFailures.ts`. */
+export const clientsOfTest: DapClient[] = [];
 
 export class DapError extends Error {
   constructor(
@@ -52,10 +55,13 @@ export class DapClient {
   private taken = new Set<DebugProtocol.Event>();
   private data = Buffer.alloc(0);
   private seq = 1;
+  /** The end of the conversation, both ways, shortened. */
+  private readonly said: string[] = [];
   /** Answers reverse requests; by default they fail. */
   onReverseRequest: (request: DebugProtocol.Request) => Promise<object> = () => Promise.reject(new Error('not supported'));
 
   constructor(options: { env?: NodeJS.ProcessEnv; args?: string[]; cwd?: string; through?: string[] } = {}) {
+    clientsOfTest.push(this);
     // `through`: a command that runs another, such as unshare.
     const [command, ...args] = [...(options.through ?? []), process.execPath, adapter, ...(options.args ?? [])];
     this.child = spawn(command!, args, {
@@ -202,7 +208,7 @@ export class DapClient {
   private async patiently<T>(promise: Promise<T>, what: string): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, fail) => {
-      timer = setTimeout(() => fail(new Error(`No sign of ${what}. ${this.story()}`)), patienceMillis);
+      timer = setTimeout(() => fail(new Error(`No sign of ${what}.`)), patienceMillis);
     });
     const gone = this.exited.then(async (code) => {
       await new Promise((done) => setTimeout(done, 100));
@@ -216,13 +222,19 @@ export class DapClient {
     }
   }
 
-  private story(): string {
-    const last = this.events.slice(-8).map((event) => `${event.event} ${JSON.stringify(event.body)?.slice(0, 160)}`);
-    return `The last events:\n${last.join('\n')}\n${this.stderr.join('').slice(-2000)}`;
+  /** What was said last, and what the adapter wrote beside it. */
+  story(): string {
+    return `The end of the conversation with adapter ${this.pid}:\n${this.said.join('\n')}\n${this.stderr.join('').slice(-2000)}`;
+  }
+
+  private remember(direction: string, text: string): void {
+    this.said.push(`${direction} ${text.slice(0, 300)}`);
+    if (this.said.length > 60) this.said.shift();
   }
 
   private write(message: object): void {
     const text = JSON.stringify(message);
+    this.remember('→', text);
     this.child.stdin.write(`Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
   }
 
@@ -234,7 +246,9 @@ export class DapClient {
       if (end < 0 || this.data.length < end + 4 + length) {
         return;
       }
-      const message = JSON.parse(this.data.toString('utf8', end + 4, end + 4 + length)) as DebugProtocol.ProtocolMessage;
+      const text = this.data.toString('utf8', end + 4, end + 4 + length);
+      this.remember('←', text);
+      const message = JSON.parse(text) as DebugProtocol.ProtocolMessage;
       this.data = this.data.subarray(end + 4 + length);
       this.handle(message);
     }
