@@ -1,11 +1,13 @@
 // The page of the view Snapshots: keeps the rows in sight as elements, moves the keyboard among them, tells the
 // extension what the user asks for. Must not know sessions or snapshots beyond the rows that it is given
 // (extension/timeline/messages.ts, extension/timeline/rows.ts).
-import { buildRow, densityOf, icon, span } from './timelineRow.js';
+import { cardOf } from './timelineCard.js';
+import { actionOfKey, target } from './timelineKeys.js';
+import { buildRow, densityOf } from './timelineRow.js';
 
 const vscode = acquireVsCodeApi();
 const byId = (id) => document.getElementById(id);
-const [timeline, extent, empty, emptyText, emptyButton, mark, markText, history, historyText, card, live] = [
+const [timeline, extent, empty, emptyText, emptyButton, mark, markText, history, historyText, cardElement, live] = [
   ...['timeline', 'extent', 'empty', 'empty-text', 'empty-button', 'mark', 'mark-text', 'history', 'history-text', 'card', 'live'],
 ].map(byId);
 
@@ -14,8 +16,6 @@ const usualHeight = 22;
 const heights = { least: 6, most: 48 };
 /** Rows beyond the edges that are kept ready. */
 const overscan = 8;
-/** Milliseconds that the mouse rests on a row before more is told of it. */
-const restMs = 500;
 
 let rows = [];
 /** The snapshot that is on screen in place of the present. */
@@ -35,6 +35,11 @@ function keep(change) {
 function send(message) {
   vscode.postMessage(message);
 }
+
+const card = cardOf(cardElement, {
+  ask: (id) => send({ type: 'details', id }),
+  elementOf: (id) => shown.get(id)?.element,
+});
 
 // --- Rows -----------------------------------------------------------------------------------------------------------
 
@@ -70,7 +75,7 @@ function receiveEmpty({ text, button }) {
   indexOf = new Map();
   for (const id of [...shown.keys()]) remove(id);
   timeline.hidden = true;
-  hideCard();
+  card.hide();
   empty.hidden = false;
   emptyText.textContent = text;
   emptyButton.hidden = !button;
@@ -171,39 +176,6 @@ function scrollTo(index) {
   else if (bottom > timeline.scrollTop + timeline.clientHeight) timeline.scrollTop = bottom - timeline.clientHeight;
 }
 
-/** The row to which a key leads from row `index`. */
-function target(key, index) {
-  const page = Math.max(1, Math.floor(timeline.clientHeight / size.height) - 1);
-  switch (key) {
-    case 'ArrowUp':
-      return index - 1;
-    case 'ArrowDown':
-      return index + 1;
-    case 'PageUp':
-      return Math.max(0, index - page);
-    case 'PageDown':
-      return Math.min(rows.length - 1, index + page);
-    case 'Home':
-      return 0;
-    case 'End':
-      return rows.length - 1;
-    case 'ArrowLeft':
-      return along(index, -1);
-    case 'ArrowRight':
-      return along(index, 1);
-    default:
-      return undefined;
-  }
-}
-
-/** Along the lines, not down the page: to the parent, or to the youngest child. */
-function along(index, direction) {
-  const { id, parent } = rows[index];
-  if (direction < 0) return indexOf.get(parent) ?? index;
-  for (let child = rows.length - 1; child > index; child--) if (rows[child].parent === id) return child;
-  return index;
-}
-
 // --- Zoom -----------------------------------------------------------------------------------------------------------
 
 /** The row at `y` (pixels from the top of the view) stays there. */
@@ -212,7 +184,7 @@ function zoomTo(height, y = timeline.clientHeight / 2) {
   if (wanted === kept.height || rows.length === 0) return;
   const at = (timeline.scrollTop + y) / size.height;
   keep({ height: wanted });
-  hideCard();
+  card.hide();
   measure();
   timeline.scrollTop = at * size.height - y;
   render();
@@ -220,48 +192,6 @@ function zoomTo(height, y = timeline.clientHeight / 2) {
 
 function zoomBy(steps, y) {
   zoomTo(steps === 0 ? usualHeight : kept.height * 1.3 ** steps + Math.sign(steps) * 0.5, y);
-}
-
-// --- More about a row -----------------------------------------------------------------------------------------------
-
-let waiting;
-let asked = null;
-
-function ask(id, stays) {
-  asked = id;
-  card.classList.toggle('stays', stays);
-  send({ type: 'details', id });
-}
-
-function showCard({ id, details }) {
-  const element = shown.get(id)?.element;
-  if (id !== asked || !element) return;
-  const facts = document.createElement('dl');
-  for (const [name, value] of details.facts) {
-    const [term, description] = [document.createElement('dt'), document.createElement('dd')];
-    term.textContent = name;
-    description.textContent = value;
-    facts.append(term, description);
-  }
-  const warnings = details.warnings.map((text) => {
-    const line = span('warning', text);
-    line.prepend(icon('warning'));
-    return line;
-  });
-  card.replaceChildren(span('title', details.title), facts, ...warnings);
-  card.hidden = false;
-  element.setAttribute('aria-describedby', 'card');
-  const box = element.getBoundingClientRect();
-  const below = box.bottom + card.offsetHeight <= document.documentElement.clientHeight;
-  card.style.top = `${below ? box.bottom : Math.max(0, box.top - card.offsetHeight)}px`;
-}
-
-function hideCard() {
-  clearTimeout(waiting);
-  if (asked !== null) shown.get(asked)?.element.removeAttribute('aria-describedby');
-  asked = null;
-  card.hidden = true;
-  card.classList.remove('stays');
 }
 
 // --- What the user does ---------------------------------------------------------------------------------------------
@@ -272,7 +202,7 @@ const rowOf = (event) => {
 };
 
 timeline.addEventListener('scroll', () => {
-  hideCard();
+  card.hide();
   keep({ scroll: timeline.scrollTop });
   renderSoon();
 });
@@ -281,7 +211,7 @@ timeline.addEventListener('click', (event) => {
   const row = rowOf(event);
   if (!row) return;
   const { action } = event.target.closest('button')?.dataset ?? {};
-  hideCard();
+  card.hide();
   select(row.id, { scroll: false, focus: true });
   if (action) send({ type: 'action', action, id: row.id });
   else if (event.detail === 1) actOn(row, 'show');
@@ -295,12 +225,9 @@ timeline.addEventListener('dblclick', (event) => {
 // The menu is for the row under the mouse, so that one is selected, as in VS Code's own lists.
 timeline.addEventListener('contextmenu', (event) => {
   const row = rowOf(event);
-  hideCard();
+  card.hide();
   if (row) select(row.id, { scroll: false, focus: true });
 });
-
-// Not as keybindings of VS Code: its `focusedView` is not set while the keyboard is inside a page.
-const actionOfKey = { Enter: 'restore', ' ': 'show', F2: 'rename', Delete: 'delete', p: 'pin' };
 
 function actOn(row, action) {
   if (row.kind === 'present') {
@@ -312,17 +239,18 @@ function actOn(row, action) {
 
 timeline.addEventListener('keydown', (event) => {
   const { key, ctrlKey, altKey, metaKey, shiftKey } = event;
-  if (key === 'Escape') hideCard();
+  if (key === 'Escape') card.hide();
   const index = indexOf.get(kept.selected);
   if (index === undefined || ctrlKey || altKey || metaKey) return;
-  const to = target(key, index);
+  const page = Math.max(1, Math.floor(timeline.clientHeight / size.height) - 1);
+  const to = target(key, index, { rows, indexOf, page });
   if (to !== undefined) {
-    hideCard();
+    card.hide();
     if (rows[to]) select(rows[to].id, { focus: true });
   } else if (key === '+' || key === '=') zoomBy(1);
   else if (key === '-') zoomBy(-1);
   else if (key === '0') zoomBy(0);
-  else if (key === 'i') ask(kept.selected, true);
+  else if (key === 'i') card.open(kept.selected, true);
   else if (Object.hasOwn(actionOfKey, key) && !shiftKey && !event.target.closest('button')) actOn(rows[index], actionOfKey[key]);
   else return;
   event.preventDefault();
@@ -335,13 +263,9 @@ timeline.addEventListener('focusin', (event) => {
 
 timeline.addEventListener('mouseover', (event) => {
   const row = rowOf(event);
-  if (!row || row.id === asked) return;
-  hideCard();
-  waiting = setTimeout(() => ask(row.id, false), restMs);
+  if (row) card.rest(row.id);
 });
-timeline.addEventListener('mouseleave', () => {
-  if (!card.classList.contains('stays')) hideCard();
-});
+timeline.addEventListener('mouseleave', () => card.leave());
 
 timeline.addEventListener(
   'wheel',
@@ -386,7 +310,7 @@ window.addEventListener('message', ({ data }) => {
     case 'reveal':
       return indexOf.has(data.id) ? select(data.id) : undefined;
     case 'details':
-      return showCard(data);
+      return card.show(data);
     case 'zoom':
       return zoomBy(data.steps);
     case 'announce':

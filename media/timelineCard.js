@@ -1,0 +1,64 @@
+// The card with more about one row, beside it: asked for when the mouse rests on the row, or by a key.
+// Must not know the other rows, or what there is to tell: `ask` sends for it, `show` is given it.
+import { icon, span } from './timelineRow.js';
+
+/** Milliseconds that the mouse rests on a row before more is told of it. */
+const restMs = 500;
+
+/** `elementOf`: of a row that is in sight. */
+export function cardOf(card, { ask, elementOf }) {
+  let waiting;
+  let asked = null;
+
+  /** `stays`: also when the mouse goes away. */
+  function open(id, stays) {
+    asked = id;
+    card.classList.toggle('stays', stays);
+    ask(id);
+  }
+
+  function show({ id, details }) {
+    const element = elementOf(id);
+    if (id !== asked || !element) return;
+    const facts = document.createElement('dl');
+    for (const [name, value] of details.facts) {
+      const [term, description] = [document.createElement('dt'), document.createElement('dd')];
+      term.textContent = name;
+      description.textContent = value;
+      facts.append(term, description);
+    }
+    const warnings = details.warnings.map((text) => {
+      const line = span('warning', text);
+      line.prepend(icon('warning'));
+      return line;
+    });
+    card.replaceChildren(span('title', details.title), facts, ...warnings);
+    card.hidden = false;
+    element.setAttribute('aria-describedby', 'card');
+    const box = element.getBoundingClientRect();
+    const below = box.bottom + card.offsetHeight <= document.documentElement.clientHeight;
+    card.style.top = `${below ? box.bottom : Math.max(0, box.top - card.offsetHeight)}px`;
+  }
+
+  function hide() {
+    clearTimeout(waiting);
+    if (asked !== null) elementOf(asked)?.removeAttribute('aria-describedby');
+    asked = null;
+    card.hidden = true;
+    card.classList.remove('stays');
+  }
+
+  /** The mouse has come to row `id`. */
+  function rest(id) {
+    if (id === asked) return;
+    hide();
+    waiting = setTimeout(() => open(id, false), restMs);
+  }
+
+  /** The mouse has gone. */
+  function leave() {
+    if (!card.classList.contains('stays')) hide();
+  }
+
+  return { open, show, hide, rest, leave };
+}
