@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 #include "tracee/page_copy.h"
 
@@ -18,7 +17,6 @@ using tracee::PageCopy;
 
 namespace {
 
-constexpr size_t kBatch = tracee::Window::kPages / 4;  // one on its way while another is being used
 constexpr size_t kWorthRunning = 24;                   // waking a thread costs as much as moving this many from outside
 
 /// Splits by the protection that the debuggee's own thread would meet.
@@ -60,7 +58,7 @@ size_t read_pages(EngineState& state, std::span<const uint64_t> pages, const std
   const tracee::WritableWindow writable(state.process);
   for (size_t begin = 0; begin < allowed.size(); begin += tracee::Window::kPages) {
     const auto batch = std::span<const uint64_t>(allowed).subspan(begin, std::min(tracee::Window::kPages, allowed.size() - begin));
-    PageCopy copy(state.process, task, state.process.scratch->code, *state.window, PageCopy::Direction::kGather, batch, 0);
+    PageCopy copy(state.process, task, state.process.scratch->code, *state.window, PageCopy::Direction::kGather, batch);
     size_t next = 0;
     // Each is used while the next ones are on their way.
     while (next < batch.size() && copy.has(next)) use(batch[next], state.window->data(next)), ++next;
@@ -81,30 +79,25 @@ void write_pages(EngineState& state, const memory::PageTable& table, std::span<c
   }
   split(pages, maps, PROT_WRITE, allowed, rest);
   const pid_t task = state.process.injector().tid();
-  std::vector<uint64_t> order[2];  // of the pages in the slots: those of the twin first, since it copies them in one go
-  std::optional<PageCopy> on_its_way;
-  size_t turn = 0;
-  auto settle = [&] {
-    if (on_its_way && !on_its_way->finish()) rest.insert(rest.end(), order[1 - turn].begin(), order[1 - turn].end());
-    on_its_way.reset();
-  };
-  for (size_t begin = 0; begin < allowed.size(); begin += kBatch, turn = 1 - turn) {
-    const auto batch = std::span<const uint64_t>(allowed).subspan(begin, std::min(kBatch, allowed.size() - begin));
-    auto& slots = order[turn];
-    std::vector<uint64_t> in_store;
-    slots.clear();
-    for (uint64_t page : batch) (table.find(page) == PageId::kInBase ? slots : in_store).push_back(page);
-    const size_t slot = turn * kBatch, of_twin = slots.size();
-    std::optional<PageCopy> from_twin;
-    if (of_twin) from_twin.emplace(state.process, state.twin->pid(), state.twin->code(), *state.window, PageCopy::Direction::kGather, slots, slot);
-    for (size_t i = 0; i < in_store.size(); ++i) memcpy(state.window->data(slot + of_twin + i), state.store.data(table.find(in_store[i])), kPageSize);
-    const bool have_twin = !from_twin || from_twin->finish();
-    if (!have_twin) state.twin->read_from_outside(slots, state.window->data(slot), state.background);
-    slots.insert(slots.end(), in_store.begin(), in_store.end());
-    settle();
-    on_its_way.emplace(state.process, task, state.process.scratch->code, *state.window, PageCopy::Direction::kScatter, slots, slot);
+  auto& window = *state.window;
+  for (size_t begin = 0; begin < allowed.size(); begin += tracee::Window::kPages) {
+    const auto batch = std::span<const uint64_t>(allowed).subspan(begin, std::min(tracee::Window::kPages, allowed.size() - begin));
+    // Those of the twin first: it copies them in one go, the debuggee behind it, and we put in what is in the store.
+    std::vector<uint64_t> slots(batch.begin(), batch.end());
+    const auto stored = std::stable_partition(slots.begin(), slots.end(), [&](uint64_t page) { return table.find(page) == PageId::kInBase; });
+    const auto of_twin = static_cast<size_t>(stored - slots.begin());
+    for (size_t slot = of_twin; slot < slots.size(); ++slot) tracee::announce(window, slot);
+    PageCopy from_twin(state.process, state.twin->pid(), state.twin->code(), window, PageCopy::Direction::kGather, std::span(slots).first(of_twin));
+    PageCopy to_program(state.process, task, state.process.scratch->code, window, PageCopy::Direction::kScatter, slots);
+    for (size_t slot = of_twin; slot < slots.size(); ++slot) tracee::put(window, slot, state.store.data(table.find(slots[slot])));
+    if (of_twin && !from_twin.finish()) {
+      std::vector<std::byte> content(of_twin * kPageSize);
+      state.twin->read_from_outside(std::span(slots).first(of_twin), content.data(), state.background);
+      for (size_t slot = 0; slot < of_twin; ++slot)
+        if (!from_twin.has(slot)) tracee::put(window, slot, content.data() + slot * kPageSize);
+    }
+    if (!to_program.finish()) rest.insert(rest.end(), slots.begin(), slots.end());
   }
-  settle();
   std::sort(rest.begin(), rest.end());
 }
 

@@ -64,7 +64,7 @@ void Twin::read_pages(std::span<const uint64_t> page_numbers, std::byte* out, ut
   while (window_ && page_numbers.size() >= kWorthRunning) {
     const auto part = page_numbers.first(std::min(page_numbers.size(), tracee::Window::kPages));
     // False also for a page that it may not read itself (PROT_NONE).
-    if (!tracee::PageCopy(process_, pid_, code_, *window_, tracee::PageCopy::Direction::kGather, part, 0).finish()) break;
+    if (!tracee::PageCopy(process_, pid_, code_, *window_, tracee::PageCopy::Direction::kGather, part).finish()) break;
     memcpy(out, window_->data(0), part.size() * memory::kPageSize);
     page_numbers = page_numbers.subspan(part.size());
     out += part.size() * memory::kPageSize;

@@ -81,19 +81,28 @@ inline constexpr std::array<uint8_t, 53> kGatherLoop{
     0x49, 0xff, 0xcc,                          // dec  %r12
     0x75, 0xcc,                                // jnz  start
     0xcc};                                     // int3
-/// The other way: what stands at rsi, page after page, goes to those addresses.
-inline constexpr std::array<uint8_t, 46> kScatterLoop{
+/// The other way: what stands at rsi, page after page, goes to those addresses, each once the word at rbx + r13 is zero.
+/// Where that takes too long (some 100 µs) it stops with r12 not zero, and goes on when it is resumed.
+inline constexpr std::array<uint8_t, 67> kScatterLoop{
     0x48, 0x8b, 0x3b,                          // mov  (%rbx),%rdi
     0x48, 0x8b, 0x53, 0x08,                    // mov  8(%rbx),%rdx: the next one; behind the last anything will do
     0x0f, 0x0d, 0x0a,                          // prefetchw  (%rdx)
     0x0f, 0x0d, 0x4a, 0x40,                    // prefetchw  64(%rdx)
     0x0f, 0x0d, 0x8a, 0x80, 0x00, 0x00, 0x00,  // prefetchw  128(%rdx)
     0x0f, 0x0d, 0x8a, 0xc0, 0x00, 0x00, 0x00,  // prefetchw  192(%rdx)
-    0xb9, 0x00, 0x02, 0x00, 0x00,              // mov  $512,%ecx
+    0xb9, 0x00, 0x10, 0x00, 0x00,              // mov  $4096,%ecx
+    0x4a, 0x83, 0x3c, 0x2b, 0x00,              // wait: cmpq $0,(%rbx,%r13)
+    0x74, 0x09,                                // je   ready
+    0xf3, 0x90,                                // pause
+    0xff, 0xc9,                                // dec  %ecx
+    0x75, 0xf3,                                // jnz  wait
+    0xcc,                                      // int3
+    0xeb, 0xcf,                                // jmp  start
+    0xb9, 0x00, 0x02, 0x00, 0x00,              // ready: mov $512,%ecx
     0xf3, 0x48, 0xa5,                          // rep movsq
     0x48, 0x83, 0xc3, 0x08,                    // add  $8,%rbx
     0x49, 0xff, 0xcc,                          // dec  %r12
-    0x75, 0xd3,                                // jnz  start
+    0x75, 0xbe,                                // jnz  start
     0xcc};                                     // int3
 /// pause(2) for ever.
 inline constexpr std::array<uint8_t, 9> kPauseLoop{

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 #include <vector>
 
 #include "util/error.h"
@@ -27,18 +28,20 @@ bool comes_from_processor(pid_t task) {
 
 }  // namespace
 
-PageCopy::PageCopy(Process& process, pid_t task, uint64_t code, Window& window, Direction direction, std::span<const uint64_t> pages, size_t slot)
-    : process_(process), window_(window), task_(task), slot_(slot) {
+PageCopy::PageCopy(Process& process, pid_t task, uint64_t code, Window& window, Direction direction, std::span<const uint64_t> pages)
+    : process_(process), window_(window), task_(task) {
   if (pages.empty()) return;
-  for (size_t i = 0; i < pages.size(); ++i) window.list(slot)[i] = memory::page_address(pages[i]);
+  const bool gather = direction == Direction::kGather;
+  uint64_t* list = gather ? window.sources() : window.targets();
+  for (size_t i = 0; i < pages.size(); ++i) list[i] = memory::page_address(pages[i]);
   if (ptrace(PTRACE_GETREGS, task_, nullptr, &saved_) < 0) return;
   if (ptrace(PTRACE_GETSIGMASK, task_, size_of_mask(), &mask_) < 0) return;
   auto r = saved_;
-  const bool gather = direction == Direction::kGather;
   r.rip = code + (gather ? arch::kGatherLoopOffset : arch::kScatterLoopOffset);
-  (gather ? r.rdi : r.rsi) = window.remote_data(slot);
-  r.rbx = window.remote_list(slot);
+  (gather ? r.rdi : r.rsi) = window.remote_data();
+  r.rbx = gather ? window.remote_sources() : window.remote_targets();
   r.r12 = pages.size();
+  r.r13 = window.remote_sources() - window.remote_targets();
   r.orig_rax = static_cast<uint64_t>(-1);
   r.eflags &= ~uint64_t{0x500};  // neither single-step nor backwards
   uint64_t blocked = kBlocked;
@@ -50,13 +53,18 @@ PageCopy::~PageCopy() { finish(); }
 
 bool PageCopy::has(size_t i) const {
   constexpr int kTurns = 2000;  // some ten µs: where it has not got a processor, waiting for the whole is better
-  const std::atomic_ref<uint64_t> address(window_.list(slot_)[i]);
+  const std::atomic_ref<uint64_t> address(window_.sources()[i]);
   for (int turn = 0; turn < kTurns; ++turn) {
     if (address.load(std::memory_order_acquire) == 0) return true;
     if (!under_way_) return false;
     arch::relax();
   }
   return false;
+}
+
+bool PageCopy::has_more() const {
+  arch::GeneralRegisters r;
+  return ptrace(PTRACE_GETREGS, task_, nullptr, &r) == 0 && r.r12 != 0;
 }
 
 bool PageCopy::finish() {
@@ -78,9 +86,10 @@ bool PageCopy::finish() {
     const int event = status >> 16, signal = WSTOPSIG(status);
     if (event == 0 && (signal == SIGTRAP || signal == SIGSEGV || signal == SIGBUS) && comes_from_processor(task_)) {
       done = signal == SIGTRAP;
-      break;
+      if (!done || !has_more()) break;
+    } else if (event == 0) {
+      postponed.push_back(signal);
     }
-    if (event == 0) postponed.push_back(signal);
     if (ptrace(PTRACE_CONT, task_, nullptr, nullptr) < 0) return false;
   }
   ptrace(PTRACE_SETREGS, task_, nullptr, &saved_);
@@ -88,6 +97,13 @@ bool PageCopy::finish() {
   if (process_.find(task_))
     for (int signal : postponed) syscall(SYS_tgkill, process_.pid(), task_, signal);
   return done;
+}
+
+void announce(Window& window, size_t slot) { window.sources()[slot] = 1; }
+
+void put(Window& window, size_t slot, const std::byte* content) {
+  memcpy(window.data(slot), content, memory::kPageSize);
+  std::atomic_ref(window.sources()[slot]).store(0, std::memory_order_release);
 }
 
 }  // namespace rollpoint::tracee

@@ -17,25 +17,32 @@ class PageCopy {
   enum class Direction { kGather, kScatter };  // to the window, from the window
 
   /// Starts; the caller goes on meanwhile. `task`: a stopped thread of the process, or its twin; `code`: where it has
-  /// our code page. Page i has slot `slot` + i. The pages must be readable, or writable, in the task's own eyes.
-  PageCopy(Process& process, pid_t task, uint64_t code, Window& window, Direction direction, std::span<const uint64_t> pages, size_t slot);
+  /// our code page. Page i has slot i. The pages must be readable, or writable, in the task's own eyes. A scattering waits
+  /// for each page until it is there, so one that another task gathers, or we `put`, may come later.
+  PageCopy(Process& process, pid_t task, uint64_t code, Window& window, Direction direction, std::span<const uint64_t> pages);
   ~PageCopy();
   PageCopy(const PageCopy&) = delete;
 
   /// Waits a while for page i of a gathering. True: it is there; else `finish` tells.
   bool has(size_t i) const;
-  /// Waits until it is done. False: it met a page that it may not touch, or is gone; which pages were
-  /// scattered is unknown, and gathered those that it `has`.
+  /// Waits until it is done, for which all pages of a scattering must be there. False: it met a page that it may not
+  /// touch, or is gone; which pages were scattered is unknown, and gathered those that it `has`.
   bool finish();
 
  private:
+  /// Stopped before its end, for a page that took long.
+  bool has_more() const;
+
   Process& process_;
   Window& window_;
   pid_t task_;
-  size_t slot_;
   bool under_way_ = false;
   arch::GeneralRegisters saved_{};
   uint64_t mask_ = 0;
 };
+
+/// Pages that are not there yet have to be announced before the scattering starts.
+void announce(Window& window, size_t slot);
+void put(Window& window, size_t slot, const std::byte* content);
 
 }  // namespace rollpoint::tracee

@@ -15,23 +15,26 @@ namespace rollpoint::tracee {
 
 class Process;
 
-/// A list of addresses, then room for as many pages: slot i of both belong together.
+/// Two words and room for a page in each of its slots: the first word is not zero until the page is there, for whoever
+/// gathers it the address that it comes from; the second is the address that it goes to.
 class Window {
  public:
-  static constexpr size_t kPages = 1024;
+  static constexpr size_t kPages = 2048;
   static constexpr size_t kListBytes = kPages * sizeof(uint64_t);
-  static constexpr size_t kBytes = kListBytes + kPages * memory::kPageSize;
+  static constexpr size_t kBytes = 2 * kListBytes + kPages * memory::kPageSize;
 
   Window(std::byte* local, uint64_t remote) : local_(local), remote_(remote) {}
   ~Window();
   Window(const Window&) = delete;
 
-  uint64_t* list(size_t slot) { return reinterpret_cast<uint64_t*>(local_) + slot; }
-  std::byte* data(size_t slot) { return local_ + kListBytes + slot * memory::kPageSize; }
+  uint64_t* sources() { return reinterpret_cast<uint64_t*>(local_); }
+  uint64_t* targets() { return reinterpret_cast<uint64_t*>(local_ + kListBytes); }
+  std::byte* data(size_t slot) { return local_ + 2 * kListBytes + slot * memory::kPageSize; }
   /// Where the debuggee has it, and its twin.
   util::Range remote() const { return {remote_, remote_ + kBytes}; }
-  uint64_t remote_list(size_t slot) const { return remote_ + slot * sizeof(uint64_t); }
-  uint64_t remote_data(size_t slot) const { return remote_ + kListBytes + slot * memory::kPageSize; }
+  uint64_t remote_sources() const { return remote_; }
+  uint64_t remote_targets() const { return remote_ + kListBytes; }
+  uint64_t remote_data() const { return remote_ + 2 * kListBytes; }
 
  private:
   std::byte* local_;
