@@ -44,8 +44,7 @@ export function registerCommands(tracker: SessionTracker): vscode.Disposable {
 
     command(commandIds.restoreSnapshot, async (given?: Subject) => {
       const snapshot = await subject(given, 'Restore snapshot');
-      if (!snapshot) return;
-      await restoreChecked(tracker.require().session, snapshot.id);
+      return snapshot !== undefined && restoreChecked(tracker.require().session, snapshot.id);
     }),
 
     command(commandIds.renameSnapshot, async (given?: Subject) => {
@@ -66,20 +65,23 @@ export function registerCommands(tracker: SessionTracker): vscode.Disposable {
 
     command(commandIds.deleteSnapshot, async (given?: Subject) => {
       const snapshot = await subject(given, 'Delete snapshot');
-      if (!snapshot) return;
+      if (!snapshot) return false;
       const target = tracker.require();
-      if (target.list.peeking === snapshot.id) await view(target, null);
+      const moved = target.list.peeking === snapshot.id && (await view(target, null));
       await deleteSnapshot(target.session, snapshot.id);
+      return moved;
     }),
 
     command(commandIds.deleteAllSnapshots, () => deleteAll(tracker.require())),
 
     command(commandIds.viewSnapshot, async (given?: Subject) => {
       const snapshot = await subject(given, 'View snapshot');
-      if (!snapshot) return;
+      if (!snapshot) return false;
       const target = tracker.require();
       const present = target.list.peeking === null && !target.moved && snapshot.id === target.list.current;
-      await (target.stopped && !present ? view(target, snapshot.id) : showLocation(target, snapshot.id));
+      if (target.stopped && !present) return view(target, snapshot.id);
+      await showLocation(target, snapshot.id);
+      return false;
     }),
 
     command(commandIds.pickProcess, pickProcess),

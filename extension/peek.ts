@@ -26,17 +26,18 @@ export function registerPeek(tracker: SessionTracker): vscode.Disposable {
     command(commandIds.returnToPresent, () => view(stopped(), null)),
     command(commandIds.goOnFromHere, async () => {
       const { session, list } = stopped();
-      if (list.peeking !== null) await restoreChecked(session, list.peeking);
+      return list.peeking !== null && restoreChecked(session, list.peeking);
     }),
   );
 }
 
-/** Shows `wanted` where it is not shown yet. The snapshot that the process stands on is the present. */
-export async function view({ session, list, moved }: TrackedSession, wanted: Moment): Promise<void> {
+/** Shows `wanted`; false where it is shown already. The snapshot that the process stands on is the present. */
+export async function view({ session, list, moved }: TrackedSession, wanted: Moment): Promise<boolean> {
   const moment = wanted === list.current && !moved ? null : wanted;
-  if (moment === list.peeking) return;
+  if (moment === list.peeking) return false;
   const title = moment === null ? 'Returning to the present' : `Looking at snapshot ${moment}`;
   await withProgress(title, peekSnapshot(session, moment));
+  return true;
 }
 
 /** In the editor only: where the program runs, its past cannot be looked at. */

@@ -10,6 +10,10 @@ import { restoreQuestion } from './snapshotText';
 /** Sessions whose user does not want to be asked again. */
 const decided = new WeakSet<vscode.DebugSession>();
 
+const questions = new vscode.EventEmitter<void>();
+/** From now on the user decides how long it takes. */
+export const onDidAsk = questions.event;
+
 const anyway = 'Restore anyway';
 const always = "Restore, don't ask again in this session";
 
@@ -25,6 +29,7 @@ export function registerRestore(): vscode.Disposable {
 
 async function isWanted(session: vscode.DebugSession, id: SnapshotId, warnings: readonly SnapshotWarning[]): Promise<boolean> {
   if (decided.has(session)) return true;
+  questions.fire();
   const choice = await vscode.window.showWarningMessage(restoreQuestion(id, warnings), anyway, always);
   if (choice === always) decided.add(session);
   return choice !== undefined;

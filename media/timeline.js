@@ -34,6 +34,15 @@ function keep(change) {
 
 function send(message) {
   vscode.postMessage(message);
+  if (looking.includes(message.action)) setLooks(looks + 1);
+}
+
+/** What the extension answers with `settled`, when the keyboard is back here. */
+const looking = ['show', 'present', 'delete'];
+let looks = 0;
+function setLooks(number) {
+  looks = Math.max(0, number);
+  timeline.setAttribute('aria-busy', String(looks > 0));
 }
 
 const card = cardOf(cardElement, {
@@ -45,6 +54,8 @@ const card = cardOf(cardElement, {
 
 function receiveRows({ session, keep: same, rows: more }) {
   const fresh = rows.length === 0;
+  const place = indexOf.get(kept.selected);
+  const focus = document.hasFocus() && timeline.contains(document.activeElement);
   rows = [...rows.slice(0, same), ...more];
   indexOf = new Map(rows.map(({ id }, index) => [id, index]));
   if (kept.session !== session) {
@@ -55,7 +66,8 @@ function receiveRows({ session, keep: same, rows: more }) {
   empty.hidden = true;
   timeline.hidden = false;
   measure();
-  if (!indexOf.has(kept.selected)) select(rows.at(-1).id, { scroll: false });
+  // Where the selected one is gone, what has taken its place; the keyboard goes there too.
+  if (!indexOf.has(kept.selected)) select((rows[place] ?? rows.at(-1)).id, { scroll: false, focus });
   if (fresh) timeline.scrollTop = kept.scroll;
   render();
 }
@@ -66,7 +78,8 @@ function receiveViewing({ id }) {
   viewing = id;
   mark.hidden = id === null;
   markText.textContent = id === null ? '' : `Viewing snapshot ${id}`;
-  if (id !== null && indexOf.has(id)) select(id);
+  // A look of the page's own: the selection may have gone on since.
+  if (id !== null && indexOf.has(id) && looks === 0) select(id);
   else if (rows.length > 0) render();
 }
 
@@ -303,6 +316,10 @@ window.addEventListener('message', ({ data }) => {
       return receiveEmpty(data);
     case 'viewing':
       return receiveViewing(data);
+    case 'settled':
+      // VS Code may have stopped half-way: at the frame around this page.
+      if (data.keyboard && !document.hasFocus()) window.focus();
+      return setLooks(looks - 1);
     case 'history':
       history.hidden = data.text === null;
       historyText.textContent = data.text ?? '';

@@ -19,6 +19,8 @@ export type ToPage =
   | { type: 'empty'; text: string; button: { title: string; action: PageAction } | null }
   /** The snapshot that is on screen in place of the present; null: none. */
   | { type: 'viewing'; id: number | null }
+  /** A look that the page asked for is over: the moment is on screen. `keyboard`: it was away, and belongs to the page. */
+  | { type: 'settled'; keyboard: boolean }
   /** What the rows show beside their labels is the history of a value, with these words; null: they are themselves. */
   | { type: 'history'; text: string | null }
   | { type: 'reveal'; id: number }

@@ -8,6 +8,7 @@ import { commandIds, viewId } from '../contributions';
 import type { SessionTracker, TrackedSession } from '../sessionTracker';
 import { count, formatBytes, totalBytes } from '../snapshotText';
 import type { FromPage, PageAction, ToPage } from './messages';
+import { onDidAsk } from '../restore';
 import { timelinePage } from './page';
 import { historyText, type ValueHistory } from './history';
 import { commonRows, emptyList, presentId, rowDetails, type TimelineRow, timelineRows } from './rows';
@@ -17,7 +18,9 @@ const introducedKey = 'rollpoint.viewIntroduced';
 
 /** What leaves the process where it is, and the keyboard in the timeline. */
 const looking: readonly PageAction[] = ['show', 'present', 'delete'];
-/** Milliseconds within which VS Code shows where another moment stands; a busy machine takes seconds. */
+/** What may bring another moment on screen, by a stop; the answer is true when it has. */
+const moving: readonly PageAction[] = [...looking, 'restore', 'goOn'];
+/** Milliseconds within which VS Code shows such a stop; a busy machine takes seconds. */
 const patienceMs = 15_000;
 
 const commandOf: Record<PageAction, string> = {
@@ -43,8 +46,7 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
   private rows: TimelineRow[] = [];
   /** What the page shows; undefined where that is not known. */
   private sent: { session: string; rows: TimelineRow[] } | undefined;
-  private look: Thenable<unknown> = Promise.resolve(undefined);
-  private keeping: vscode.Disposable | undefined;
+  private move: Promise<unknown> = Promise.resolve();
   private history: ShownHistory | undefined;
   private revealed: { session: string; id: SnapshotId } | undefined;
 
@@ -92,7 +94,6 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
   }
 
   dispose(): void {
-    this.keeping?.dispose();
     vscode.Disposable.from(...this.disposables).dispose();
   }
 
@@ -117,50 +118,29 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
     }
   }
 
-  /** What follows a look waits for its end: it may be about what is on screen then. */
+  /** What follows a move waits until it is on screen: it may be about that, and VS Code shows one stop at a time. */
   private async act(action: PageAction, args: number[]): Promise<void> {
     const run = (): Thenable<unknown> => vscode.commands.executeCommand<unknown>(commandOf[action], ...args);
-    await this.look;
-    if (!looking.includes(action)) {
-      await run();
-      return;
-    }
-    const before = this.tracker.current?.list.peeking;
-    const keyboard = this.keepKeyboard();
-    const settle = (): Promise<void> => {
-      if (this.tracker.current?.list.peeking === before) keyboard.dispose();
-      // With the keyboard still on its way, what opens an input next would lose it.
-      return keyboard.back;
-    };
-    this.look = run().then(settle, settle);
-    await this.look;
+    const move = (): Promise<void> => this.moveBy(run, looking.includes(action));
+    if (moving.includes(action)) this.move = this.move.then(move, move);
+    await this.move;
+    if (!moving.includes(action)) await run();
   }
 
-  /**
-   * VS Code moves the keyboard to the editor at every stop, also at the one by which another moment comes on screen. Who
-   * looks around in the timeline would press the next key there, into the source. `back` resolves when it is back, or no
-   * longer waited for.
-   */
-  private keepKeyboard(): vscode.Disposable & { back: Promise<void> } {
-    this.keeping?.dispose();
-    let resolve = (): void => undefined;
-    const back = new Promise<void>((settle) => (resolve = settle));
-    const done = (): void => keeping.dispose();
-    const late = setTimeout(done, patienceMs);
-    // Told once the editor is open.
-    const opened = vscode.debug.onDidChangeActiveStackItem((item) => {
-      if (item instanceof vscode.DebugStackFrame) void vscode.commands.executeCommand(`${viewId}.focus`).then(done, done);
-    });
-    const keeping = {
-      back,
-      dispose: (): void => {
-        clearTimeout(late);
-        opened.dispose();
-        resolve();
-      },
-    };
-    this.keeping = keeping;
-    return keeping;
+  private async moveBy(run: () => Thenable<unknown>, look: boolean): Promise<void> {
+    const stop = nextStop();
+    let keyboard = false;
+    try {
+      const shown = async (): Promise<boolean> => (await run()) === true && (await stop.shown);
+      const asked = new Promise<boolean>((resolve) => stop.disposables.push(onDidAsk(() => resolve(false))));
+      // VS Code moves the keyboard to the editor at every stop, also at this one. Who looks around in the timeline would
+      // press the next key there, into the source.
+      keyboard = (await Promise.race([shown(), asked])) && look;
+      if (keyboard) await vscode.commands.executeCommand(`${viewId}.focus`);
+    } finally {
+      vscode.Disposable.from(...stop.disposables).dispose();
+      if (look) this.post({ type: 'settled', keyboard });
+    }
   }
 
   private refresh(): void {
@@ -210,6 +190,24 @@ export class TimelineView implements vscode.WebviewViewProvider, vscode.Disposab
   private post(message: ToPage): void {
     void this.view?.webview.postMessage(message);
   }
+}
+
+/** `shown`: VS Code has put the next stop on screen; also when that takes too long, or the session is over. */
+function nextStop(): { shown: Promise<true>; disposables: vscode.Disposable[] } {
+  const disposables: vscode.Disposable[] = [];
+  const shown = new Promise<true>((resolve) => {
+    const done = (): void => resolve(true);
+    const late = setTimeout(done, patienceMs);
+    disposables.push(
+      new vscode.Disposable(() => clearTimeout(late)),
+      // Told once the editor is open.
+      vscode.debug.onDidChangeActiveStackItem((item) => {
+        if (item instanceof vscode.DebugStackFrame) done();
+      }),
+      vscode.debug.onDidTerminateDebugSession(done),
+    );
+  });
+  return { shown, disposables };
 }
 
 function emptyMessage(session: TrackedSession | undefined): ToPage {

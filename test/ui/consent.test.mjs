@@ -34,7 +34,7 @@ describe('a restore that is not whole', function () {
     server.close();
   });
   afterEach(async function () {
-    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-consent');
+    if (this.currentTest.state === 'failed') await workbench?.tellFailure('consent');
   });
 
   const stopAt = async (id) => {
@@ -68,7 +68,7 @@ describe('a restore that is not whole', function () {
   });
 
   it('is asked about by Continue while the past is on screen, and done when it is wanted', async () => {
-    await workbench.row(1).click();
+    await workbench.select(1);
     await workbench.timeline.getByText('Viewing snapshot 1').waitFor();
     await workbench.waitForVariable('step', '1');
     await workbench.stoppedLine.waitFor();

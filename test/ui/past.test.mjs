@@ -22,7 +22,7 @@ describe('the past of a ledger', function () {
   });
   after(() => workbench?.close());
   afterEach(async function () {
-    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-past');
+    if (this.currentTest.state === 'failed') await workbench?.tellFailure('past');
   });
 
   it('stops at the end of each day', async () => {
@@ -62,6 +62,7 @@ describe('the past of a ledger', function () {
     await workbench.waitForVariable('day', '13');
     await workbench.timeline.getByText('Return to present').click();
     await workbench.waitForVariable('day', String(days));
+    await workbench.hasKeyboard();
     await workbench.timeline.locator('#history').getByText('Close').click();
     await workbench.timeline.locator('#history').waitFor({ state: 'hidden' });
     expect(await workbench.description(12)).to.not.include('5000');
@@ -73,12 +74,12 @@ describe('the past of a ledger', function () {
     await workbench.page.locator('.quick-input-widget input').fill(expression);
     await workbench.press('Enter');
     await workbench.page.locator('.quick-input-title', { hasText: `Snapshot at which ${expression} was still good` }).waitFor();
-    await workbench.page.keyboard.insertText('#1');
+    await workbench.page.locator('.quick-input-widget input').fill('#1');
     await workbench.paletteRow(/#1 ·/).click();
     await workbench.notification(`${expression} changed between snapshots 12 and 13`).waitFor();
     await workbench.screenshot('found');
     const booked = workbench.lineOf('@booked', 'ledger.cpp');
-    expect(await workbench.stoppedLineNumber()).to.be.within(booked, booked + 1);
+    await workbench.stopsAt(booked, booked + 1);
     await workbench.waitForVariable('account', '1000');
   });
 });

@@ -10,7 +10,7 @@ rmSync(path.join(checkout, 'test/output/screens'), { recursive: true, force: tru
 
 const mocha = new Mocha({
   ui: 'bdd',
-  timeout: 120_000,
+  timeout: 240_000,
   slow: 20_000,
   forbidOnly: true,
   forbidPending: true,

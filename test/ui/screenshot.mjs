@@ -25,7 +25,7 @@ try {
     await workbench.page.waitForTimeout(800);
   };
   const name = async (id, label) => {
-    await workbench.row(id).click();
+    await workbench.select(id);
     await workbench.press('F2');
     await workbench.typeIntoInput(label);
   };

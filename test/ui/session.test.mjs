@@ -15,7 +15,7 @@ describe('a session by mouse and keyboard', function () {
   });
   after(() => workbench?.close());
   afterEach(async function () {
-    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-session');
+    if (this.currentTest.state === 'failed') await workbench?.tellFailure('session');
   });
 
   /**
@@ -39,7 +39,7 @@ describe('a session by mouse and keyboard', function () {
     await workbench.expandPane('Call Stack', false);
     await workbench.press('F5');
     await workbench.debugToolbar.waitFor();
-    expect(await workbench.stoppedLineNumber()).to.equal(markLine);
+    await workbench.stopsAt(markLine);
     await workbench.waitForVariable('wanted', '40');
   });
 
@@ -67,6 +67,7 @@ describe('a session by mouse and keyboard', function () {
 
   it('takes one by the camera in the debug toolbar, and one by that in the view', async () => {
     await workbench.press('F10');
+    await workbench.stopsAt(markLine + 1);
     await workbench.toolbarButton('Take snapshot').click();
     await workbench.currentRow(4).waitFor();
     await workbench.snapshotsPane.locator('.pane-header').hover();
@@ -87,7 +88,7 @@ describe('a session by mouse and keyboard', function () {
     await workbench.rowAction(1, 'Restore');
     await workbench.currentRow(1).waitFor();
     await workbench.waitForVariable('wanted', '40');
-    expect(await workbench.stoppedLineNumber()).to.equal(markLine);
+    await workbench.stopsAt(markLine);
     await workbench.screenshot('restored');
   });
 
@@ -134,14 +135,15 @@ describe('a session by mouse and keyboard', function () {
     await workbench.currentRow(9).waitFor();
     await workbench.page.locator('.statusbar-item', { hasText: 'Viewing snapshot 2' }).waitFor();
     // The keyboard stays in the timeline.
-    await workbench.timeline.locator('#row-2:focus').waitFor();
+    await workbench.hasKeyboard(2);
     await workbench.press('ArrowDown', 'Space');
     await mark.getByText('Viewing snapshot 3').waitFor();
-    await workbench.timeline.locator('#row-3:focus').waitFor();
+    await workbench.hasKeyboard(3);
     await workbench.screenshot('viewing');
     await mark.getByText('Return to present').click();
     await workbench.waitForVariable('wanted', '25');
     await mark.waitFor({ state: 'hidden' });
+    await workbench.hasKeyboard();
     expect((await workbench.drawing()).filter((line) => line.includes('current'))).to.deep.equal(['  9 current']);
   });
 
@@ -203,8 +205,9 @@ describe('a session by mouse and keyboard', function () {
   it('deletes by key and by button', async () => {
     await workbench.select(5);
     // What is on screen goes, so the present comes back: the next key must not meet the source.
-    await workbench.expectKeyboardBack(() => workbench.press('Delete'));
+    await workbench.press('Delete');
     await workbench.row(5).waitFor({ state: 'detached' });
+    await workbench.hasKeyboard(6);
     await workbench.waitForVariable('wanted', '40');
     await workbench.rowAction(4, 'Delete');
     await workbench.row(4).waitFor({ state: 'detached' });

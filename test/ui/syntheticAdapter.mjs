@@ -79,6 +79,7 @@ export async function serveSnapshots(list) {
       event('stopped', { reason: 'breakpoint', threadId: 1, allThreadsStopped: true });
     }
     if (/^rollpoint\/(restore|peek|update|delete)/.test(command)) changed();
+    if (/^rollpoint\/(restore|peek)/.test(command)) event('stopped', { reason: 'goto', threadId: 1, allThreadsStopped: true });
     if (command === 'disconnect') event('terminated');
   };
   const server = createServer((socket) => {

@@ -33,7 +33,7 @@ describe('a timeline of a thousand snapshots', function () {
     adapter?.close();
   });
   afterEach(async function () {
-    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-timeline');
+    if (this.currentTest.state === 'failed') await workbench?.tellFailure('timeline');
   });
 
   const page = (work, argument) => workbench.timeline.locator('#timeline').evaluate(work, argument);
@@ -49,6 +49,7 @@ describe('a timeline of a thousand snapshots', function () {
     for (const pane of ['Variables', 'Watch', 'Breakpoints', 'Call Stack']) await workbench.expandPane(pane, false);
     await workbench.press('F5');
     await workbench.currentRow(number).waitFor();
+    await workbench.stoppedLine.waitFor();
     await workbench.makeRoom({ top: 250, right: 560 });
     await workbench.selectedRow(number).waitFor();
     expect(await workbench.rows.count()).to.be.lessThan(70);
@@ -68,7 +69,7 @@ describe('a timeline of a thousand snapshots', function () {
   });
 
   it('goes from end to end by keys', async () => {
-    await workbench.row(number).click();
+    await workbench.select(number);
     await workbench.press('Home');
     await workbench.selectedRow(1).waitFor();
     for (let presses = 0; presses < 60; presses++) await workbench.press('ArrowDown');
@@ -121,16 +122,18 @@ describe('a timeline of a thousand snapshots', function () {
     await workbench.currentRow(number + 1).waitFor();
     await workbench.selectedRow(number + 1).waitFor();
     expect(await workbench.row(number - 5).getAttribute('data-mark')).to.equal('kept');
-    expect(await workbench.timeline.locator('#live').innerText()).to.include(`Current snapshot ${number + 1}, one more`);
+    await workbench.timeline.locator('#live', { hasText: `Current snapshot ${number + 1}, one more` }).waitFor({ state: 'attached' });
   });
 
   it('sends what mouse and keys ask for', async () => {
     await workbench.row(number).dblclick();
     await workbench.currentRow(number).waitFor();
-    await workbench.press('ArrowUp', 'p');
+    await workbench.select(number - 1);
+    await workbench.press('p');
     await workbench.row(number - 1).locator('.badge.pin').waitFor();
     await workbench.press('Delete');
     await workbench.row(number - 1).waitFor({ state: 'detached' });
+    await workbench.hasKeyboard(number);
     const asked = adapter.requests.filter(({ command }) => /^rollpoint\/(restore|update|delete)/.test(command));
     expect(asked).to.deep.equal([
       { command: 'rollpoint/restoreSnapshot', args: { id: number } },
@@ -168,7 +171,7 @@ describe('a timeline of a thousand snapshots', function () {
       await workbench.setTheme(theme);
       await workbench.timeline.locator(`body.${kind}`).waitFor();
       await scrollTo(0.905);
-      await workbench.row(905).click();
+      await workbench.select(905);
       await workbench.screenshot(kind.replace('vscode', 'theme'));
       const body = await workbench.timeline.locator('body').elementHandle();
       const frame = await body.ownerFrame();

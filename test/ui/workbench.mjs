@@ -17,7 +17,7 @@ export async function openWorkbench({ size = { width: 1280, height: 800 }, userS
   const browser = await launchBrowser();
   const context = await browser.newContext({ viewport: size });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   const close = async () => {
     await browser.close();
     await server.stop();
@@ -27,6 +27,7 @@ export async function openWorkbench({ size = { width: 1280, height: 800 }, userS
     await page.goto(server.address({ folder }));
     await page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'warehouse.cpp' }).waitFor();
   } catch (error) {
+    await page.screenshot({ path: path.join(screens, 'failed-open.png') }).catch(() => undefined);
     await close();
     throw error;
   }
@@ -67,6 +68,35 @@ class Workbench {
     return file;
   }
 
+  /** After a failed test: a picture, and in words what is on the window, for who has the log only. */
+  async tellFailure(name) {
+    const file = await this.screenshot(`failed-${name}`);
+    const window = await this.page.evaluate(() => {
+      const { document } = globalThis;
+      const texts = (selector) => [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility()).map(({ innerText, value }) => value ?? innerText);
+      return {
+        keyboard: document.activeElement?.outerHTML.slice(0, 120),
+        input: texts('.quick-input-widget input, .quick-input-title, .quick-input-list .monaco-list-row'),
+        notifications: texts('.notification-toast'),
+        dialog: texts('.monaco-dialog-box'),
+        variables: texts('.debug-variables .monaco-list-row'),
+        toolbar: document.querySelectorAll('.debug-toolbar .action-label:not(.disabled)').length,
+        status: texts('.statusbar-item').filter(Boolean),
+      };
+    });
+    const frame = this.page.frames().find((candidate) => candidate.name() === 'active-frame' || candidate.url().includes('fake.html'));
+    const timeline = await frame?.evaluate(() => {
+      const { document } = globalThis;
+      return {
+        keyboard: document.hasFocus() && document.activeElement?.id,
+        busy: document.querySelector('#timeline')?.ariaBusy,
+        feet: [...document.querySelectorAll('.foot')].map(({ innerText }) => innerText),
+        rows: [...document.querySelectorAll('.row')].slice(0, 30).map((row) => `${row.className} ${row.ariaSelected === 'true' ? '*' : ''}${row.innerText.replaceAll('\n', ' ')}`),
+      };
+    });
+    console.error(`On the window (picture: ${file}): ${JSON.stringify({ window, timeline }, undefined, 1)}`);
+  }
+
   async press(...keys) {
     for (const key of keys) await this.page.keyboard.press(key);
   }
@@ -97,20 +127,25 @@ class Workbench {
   }
 
   async goToLine(line) {
-    await this.press('Control+G');
-    await this.page.locator('.quick-input-widget input').fill(`:${line}`);
+    const input = this.page.locator('.quick-input-widget input');
+    await pressUntil(this.page, 'Control+G', input);
+    await input.fill(`:${line}`);
+    // Enter takes what the list offers; before that it takes nothing.
+    await this.paletteRow(new RegExp(`line ${line}\\b`)).waitFor();
     await this.press('Enter');
+    await input.waitFor({ state: 'hidden' });
+    await this.page.locator('.line-numbers.active-line-number', { hasText: new RegExp(`^${line}$`) }).waitFor();
   }
 
   async showDebugView() {
-    await this.press('Control+Shift+D');
-    await this.page.locator('.pane-header', { hasText: 'Call Stack' }).waitFor();
+    await pressUntil(this.page, 'Control+Shift+D', this.page.locator('.pane-header', { hasText: 'Call Stack' }));
   }
 
   async expandPane(title, wanted) {
     const header = this.page.locator('.sidebar .pane-header', { hasText: title });
     await header.waitFor();
     if (((await header.getAttribute('aria-expanded')) === 'true') !== wanted) await header.click();
+    await this.page.locator(`.sidebar .pane-header[aria-expanded="${wanted}"]`, { hasText: title }).waitFor();
   }
 
   /** Gives the Snapshots view room by its upper edge and the edge of the side bar, both in pixels of the window. */
@@ -133,7 +168,12 @@ class Workbench {
   /** Runs a command by its title in the palette. */
   async command(title) {
     await this.openPalette(title);
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click();
+    await this.paletteRow(title).first().click();
+    // The command may open an input of its own, in the same place.
+    await this.page.waitForFunction(() => {
+      const input = globalThis.document.querySelector('.quick-input-widget input');
+      return !input || !input.checkVisibility() || !input.value.startsWith('>');
+    });
   }
 
   /** By its name in the list of themes. */
@@ -144,48 +184,28 @@ class Workbench {
   }
 
   async openPalette(text) {
-    await this.press('F1');
-    await this.page.locator('.quick-input-widget input').fill(`>${text}`);
+    const input = this.page.locator('.quick-input-widget input');
+    await pressUntil(this.page, 'F1', input);
+    await input.fill(`>${text}`);
   }
 
   paletteRow(title) {
     return this.page.locator('.quick-input-list .monaco-list-row', { hasText: title });
   }
 
-  /** Clicks a row, and waits until its moment is on screen and the keyboard back from the editor, where VS Code takes it then. */
+  /**
+   * Clicks a row, which shows its moment, and waits until the keyboard is back from the editor, where VS Code takes it at
+   * each stop.
+   */
   async select(id) {
-    if (await this.isOnScreen(id)) {
-      await this.row(id).click();
-      return;
-    }
-    await this.expectKeyboardBack(() => this.row(id).click());
-    await this.timeline.locator(`#row-${id}:focus`).waitFor();
+    await this.row(id).click();
+    await this.hasKeyboard(id);
   }
 
-  /** Waits until the timeline has lost the keyboard and has it again. */
-  async expectKeyboardBack(act) {
-    const body = this.timeline.locator('body');
-    await body.evaluate(({ ownerDocument: { defaultView: page } }) => {
-      page.keyboardBack = new Promise((resolve, reject) => {
-        const listeners = new AbortController();
-        let lost = false;
-        page.addEventListener('blur', () => (lost = true), { signal: listeners.signal });
-        const settle = (settled, reason) => {
-          listeners.abort();
-          settled(reason);
-        };
-        page.addEventListener('focus', () => lost && settle(resolve), { signal: listeners.signal });
-        setTimeout(() => settle(reject, new Error(lost ? 'The keyboard stays in the editor.' : 'No other moment came on screen.')), 30_000);
-      });
-    });
-    await act();
-    await body.evaluate((element) => element.ownerDocument.defaultView.keyboardBack);
-  }
-
-  async isOnScreen(id) {
-    const viewed = this.timeline.locator('#mark').getByText(/^Viewing snapshot/);
-    if (await viewed.isVisible()) return (await viewed.innerText()) === `Viewing snapshot ${id}`;
-    return (await this.currentRow(id).count()) > 0;
+  /** Waits until what was asked for in the timeline is on screen and the keyboard back in the timeline; on row `id`, if given. */
+  async hasKeyboard(id) {
+    await this.timeline.locator('#timeline:not([aria-busy="true"])').waitFor();
+    await this.timeline.locator(id === undefined ? '.row:focus' : `#row-${id}:focus`).waitFor();
   }
 
   async typeIntoInput(text) {
@@ -196,12 +216,12 @@ class Workbench {
     await input.waitFor({ state: 'hidden' });
   }
 
-  /** Answers the question for a debugger, which is asked only where several know the language. */
-  async chooseDebugger(name) {
-    const row = this.paletteRow(name);
-    const message = this.page.locator('.notification-toast');
-    await row.or(message).first().waitFor();
+  /** Answers the question for a debugger, which is asked only where several know the language, until `next` is there. */
+  async chooseDebugger(name, next) {
+    const row = this.paletteRow(name).first();
+    await row.or(next).first().waitFor();
     if (await row.isVisible()) await row.click();
+    await next.waitFor();
   }
 
   /** A button of the debug toolbar that can be pressed now. */
@@ -219,16 +239,15 @@ class Workbench {
     await notification.locator('.action-label.codicon-notifications-clear').click();
   }
 
-  /** The number of the line that is highlighted as the one where the program stands. */
-  async stoppedLineNumber() {
-    await this.stoppedLine.waitFor();
-    return this.page.evaluate(() => {
+  /** Waits until this line is highlighted as the one where the program stands. */
+  async stopsAt(...lines) {
+    await this.page.waitForFunction((wanted) => {
       const top = (element) => element.getBoundingClientRect().top;
       const line = globalThis.document.querySelector('.debug-top-stack-frame-line');
       const numbers = [...globalThis.document.querySelectorAll('.line-numbers')];
       const number = line && numbers.find((candidate) => Math.abs(top(candidate) - top(line)) < 3);
-      return number ? Number(number.textContent) : undefined;
-    });
+      return number && wanted.includes(Number(number.textContent));
+    }, lines);
   }
 
   variable(name) {
@@ -286,8 +305,9 @@ class Workbench {
   async chooseFromMenu(label) {
     const item = this.menuItem(label);
     await item.waitFor();
-    for (let tries = 5; tries > 0; tries--) {
-      await item.click();
+    for (let tries = 30; tries > 0; tries--) {
+      // It may be gone, by the click before.
+      await item.click({ timeout: 2000 }).catch(() => undefined);
       const chosen = await item.waitFor({ state: 'detached', timeout: 1000 }).then(
         () => true,
         () => false,

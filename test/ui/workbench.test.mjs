@@ -12,7 +12,7 @@ describe('the window, before a session', () => {
   before(async () => (workbench = await openWorkbench()));
   after(() => workbench?.close());
   afterEach(async function () {
-    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-window');
+    if (this.currentTest.state === 'failed') await workbench?.tellFailure('window');
   });
 
   it('shows the view Snapshots, which says what it is for', async () => {
@@ -50,7 +50,7 @@ describe('a start that cannot work', () => {
   before(async () => (workbench = await openWorkbench()));
   after(() => workbench?.close());
   afterEach(async function () {
-    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-start');
+    if (this.currentTest.state === 'failed') await workbench?.tellFailure('start');
   });
 
   it('says what is missing, and builds and debugs when asked to', async () => {
@@ -60,13 +60,11 @@ describe('a start that cannot work', () => {
     await workbench.goToLine(workbench.lineOf('break here'));
     await workbench.toggleBreakpoint('break here');
     await workbench.press('F5');
-    await workbench.chooseDebugger('Rollpoint');
     const message = workbench.notification('No program was found for warehouse.cpp');
-    await message.waitFor();
+    await workbench.chooseDebugger('Rollpoint', message);
     await workbench.screenshot('not-built');
     await message.getByText('Build and debug').click();
-    await workbench.stoppedLine.waitFor();
-    expect(await workbench.stoppedLineNumber()).to.equal(workbench.lineOf('break here'));
+    await workbench.stopsAt(workbench.lineOf('break here'));
     await workbench.press('Shift+F5');
     await workbench.debugToolbar.waitFor({ state: 'hidden' });
   });
@@ -77,7 +75,7 @@ describe('a folder that is not trusted', () => {
   before(async () => (workbench = await openWorkbench({ trustPrompt: true, userSettings })));
   after(() => workbench?.close());
   afterEach(async function () {
-    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-trust');
+    if (this.currentTest.state === 'failed') await workbench?.tellFailure('trust');
   });
 
   it('shows the view, and VS Code asks for trust before it debugs', async () => {
