@@ -128,6 +128,12 @@ export interface FileChange {
   to: number | null;
 }
 
+/** A variable, or any expression that can be assigned to, and what it is to be: an expression too. */
+export interface Assignment {
+  expression: string;
+  value: string;
+}
+
 export interface Comparison {
   variables: VariableChange[];
   regions: RegionChange[];
@@ -171,8 +177,21 @@ export interface Requests {
    * program while a snapshot is shown (continue, steps, setVariable, setExpression, writeMemory) restores that snapshot first.
    */
   'rollpoint/peekSnapshot': { args: { id: Moment }; result: Record<string, never> };
-  /** What differs between two moments; `watches` are expressions to be compared too. Runs nothing. */
-  'rollpoint/compareSnapshots': { args: { from: Moment; to: Moment; watches?: string[] }; result: Comparison };
+  /**
+   * What differs between two moments; `watches` are expressions to be compared too, in the frame that `frameId` means.
+   * Runs nothing.
+   */
+  'rollpoint/compareSnapshots': { args: { from: Moment; to: Moment; watches?: string[]; frameId?: number }; result: Comparison };
+  /**
+   * What if: keeps the present as a snapshot (`left`), restores `id`, makes the assignments there, and lets the program
+   * run: to the next breakpoint (the default), to its end, past all breakpoints, or not at all. Answers as soon as it
+   * runs; a `stopped` event follows. The assignments are looked at first, and where one cannot be made the program is where it
+   * was. They are meant in the frame `frameId` as found at the snapshot; without it, in the innermost frame that knows them.
+   */
+  'rollpoint/branchWith': {
+    args: { id: SnapshotId; assignments: Assignment[]; until?: 'breakpoint' | 'end' | 'stay'; frameId?: number };
+    result: { left: SnapshotId };
+  };
   /**
    * Memory as it was, for a view of bytes: `data` is base64 and ends where memory ends, as in DAP's `readMemory`.
    * `address` as `0x…` or decimal; at most 1 MiB.

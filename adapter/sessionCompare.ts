@@ -6,13 +6,13 @@ import type { CoreDifferences, ThreadAt } from './sessionParts';
 import type { Run } from './sessionRun';
 import { UserError } from './errors';
 
-export async function compareSnapshots(run: Run, { from, to, watches = [] }: Partial<Requests['rollpoint/compareSnapshots']['args']>): Promise<Comparison> {
+export async function compareSnapshots(run: Run, { from, to, watches = [], frameId }: Partial<Requests['rollpoint/compareSnapshots']['args']>): Promise<Comparison> {
   run.execution.requireStopped();
   const [first, second] = [from, to].map((moment) => (moment === null ? null : run.snapshots.looking.known(requireId(moment)))) as [Moment, Moment];
   if (!Array.isArray(watches) || watches.some((text) => typeof text !== 'string')) {
     throw new UserError('"watches" has to be a list of expressions.', false);
   }
-  const place = await run.moments.place(undefined, undefined);
+  const place = await run.moments.place(frameId, undefined);
   return run.snapshots.looking.undisturbed(() =>
     run.snapshots.looking.withPresent(first === null || second === null, async (present) => {
       const [before, after] = [first ?? present!, second ?? present!];

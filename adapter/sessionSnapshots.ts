@@ -2,6 +2,7 @@
 // Must not know how snapshots are taken or restored.
 import { codeOf, UserError } from './errors';
 import type { RequestName, Requests } from './protocol';
+import { branchWith } from './sessionBranch';
 import { compareSnapshots } from './sessionCompare';
 import { findChange } from './sessionFind';
 import { addressOf } from './sessionMemory';
@@ -53,6 +54,7 @@ export function snapshotRequests(current: () => Run): Handlers {
       return {};
     },
     'rollpoint/compareSnapshots': (args) => compareSnapshots(current(), args),
+    'rollpoint/branchWith': (args) => branchWith(current(), args),
     'rollpoint/findChange': (args, id) => {
       const run = current();
       return run.tasks.run('Finding where it changed', id, (task) => findChange(run, args, task));

@@ -15,11 +15,14 @@ export class SessionStops implements Restorer, Whereabouts {
   exception: ExceptionReport | undefined;
   private location: SnapshotLocation | null = null;
   private quiet = false;
+  /** Breakpoints that the run under way passes over. */
+  private setAside = '';
 
   constructor(private readonly run: Run) {}
 
   /** A stop for the user. `reason` overrides what gdb makes of it. */
   handle(record: MiStopped, pauseRequested: boolean, reason?: string): void {
+    void this.bringBack();
     const end = programEnd(record);
     if (end) {
       this.run.onProgramEnd(end);
@@ -198,6 +201,29 @@ export class SessionStops implements Restorer, Whereabouts {
       return await work();
     } finally {
       await gdb.command(`-break-enable ${enabled}`).catch((error: unknown) => this.run.trace(`after the restore: ${messageOf(error)}`));
+    }
+  }
+
+  /** Lets the program run, past its breakpoints; they are there again when it stops for the user. */
+  async runToEnd(): Promise<void> {
+    const { gdb, execution } = this.run;
+    this.setAside = await this.enabledBreakpoints();
+    try {
+      if (this.setAside) {
+        await gdb.command(`-break-disable ${this.setAside}`);
+      }
+      await execution.resume('-exec-continue', undefined, false);
+    } catch (error) {
+      await this.bringBack();
+      throw error;
+    }
+  }
+
+  private async bringBack(): Promise<void> {
+    const { setAside } = this;
+    this.setAside = '';
+    if (setAside) {
+      await this.run.gdb.command(`-break-enable ${setAside}`).catch((error: unknown) => this.run.trace(`after the run: ${messageOf(error)}`));
     }
   }
 

@@ -26,6 +26,16 @@ export const commandIds = {
   showHistory: 'rollpoint.showHistory',
   closeHistory: 'rollpoint.closeHistory',
   findChange: 'rollpoint.findChange',
+  /** Asks for both moments. */
+  compareSnapshots: 'rollpoint.compareSnapshots',
+  compareWithPresent: 'rollpoint.compareWithPresent',
+  selectForCompare: 'rollpoint.selectForCompare',
+  /** The present, where no snapshot is given. */
+  compareWithSelected: 'rollpoint.compareWithSelected',
+  /** Of the memory that a comparison on screen tells of. */
+  showBytes: 'rollpoint.showBytes',
+  /** Restores a snapshot with other values, and lets the program run. */
+  branchWith: 'rollpoint.branchWith',
   zoomIn: 'rollpoint.zoomTimelineIn',
   zoomOut: 'rollpoint.zoomTimelineOut',
   resetZoom: 'rollpoint.resetTimelineZoom',
@@ -41,6 +51,8 @@ export const contextKeys = {
   hasSnapshots: 'rollpoint.hasSnapshots',
   /** A snapshot is on screen in place of the present. */
   viewing: 'rollpoint.viewing',
+  /** A snapshot of the session that the view shows is selected for compare. */
+  selectedForCompare: 'rollpoint.selectedForCompare',
 } as const;
 
 export const settingsSection = 'rollpoint';

@@ -2,6 +2,8 @@
 // Must hold no logic.
 
 import type * as vscode from 'vscode';
+import { registerBranch } from './branch';
+import { Comparing } from './compare/compare';
 import { registerAdapterFactory } from './adapterFactory';
 import { registerCommands } from './commands';
 import { registerConfiguration } from './configuration';
@@ -28,8 +30,10 @@ export interface RollpointApi {
 export function activate(context: vscode.ExtensionContext): RollpointApi {
   const tracker = new SessionTracker();
   const view = new TimelineView(tracker, context.globalState, context.extensionUri);
+  const comparing = new Comparing(tracker);
   context.subscriptions.push(
     tracker,
+    comparing,
     view,
     registerConfiguration(),
     registerAdapterFactory(context.extensionPath),
@@ -37,6 +41,7 @@ export function activate(context: vscode.ExtensionContext): RollpointApi {
     registerPeek(tracker),
     registerRestore(),
     registerSearch(tracker, view),
+    registerBranch(tracker, comparing),
     registerStatusBar(tracker),
   );
   return {

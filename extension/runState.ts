@@ -11,7 +11,7 @@ export interface DapMessage {
   command?: string;
   success?: boolean;
   body?: { question?: number };
-  arguments?: { question?: number };
+  arguments?: { question?: number; context?: string; expression?: string };
 }
 
 const resuming = new Set([
@@ -51,7 +51,8 @@ export function questionAfter(open: number | null, message: DapMessage): number 
 
 /** Of these, a restore is the end, and the list of snapshots tells it. */
 const restoring = new Set(['stepBack', 'reverseContinue']);
-const editing = new Set(['setVariable', 'setExpression', 'writeMemory']);
+/** Their response means: the program is another. A branch runs from then on, or has been changed. */
+const editing = new Set(['setVariable', 'setExpression', 'writeMemory', 'rollpoint/branchWith']);
 
 /** True when the program may differ from its current snapshot, after a message to or from the adapter. */
 export function movedAfter(moved: boolean, message: DapMessage): boolean {
@@ -67,4 +68,27 @@ export function movedAfterList(moved: boolean, before: SnapshotList, after: Snap
   const taken = !has(before, after.current);
   // Else the current one was deleted or evicted, and the program stands after its parent.
   return !taken && before.current !== null && !has(after, before.current);
+}
+
+/** More are never compared at once. */
+const mostWatches = 100;
+
+/**
+ * What the user watches: VS Code does not tell extensions, but asks for the value of each after every stop, as long as
+ * its view is open.
+ */
+export class WatchedExpressions {
+  private expressions: readonly string[] = [];
+  private stopped = false;
+
+  /** The expressions after a message to or from the adapter. */
+  after({ type, event, command, arguments: args }: DapMessage): readonly string[] {
+    if (type === 'event' && event === 'stopped') this.stopped = true;
+    const expression = args?.expression?.trim();
+    if (type !== 'request' || command !== 'evaluate' || args?.context !== 'watch' || !expression) return this.expressions;
+    const known = this.stopped ? [] : this.expressions;
+    this.stopped = false;
+    if (!known.includes(expression)) this.expressions = [...known, expression].slice(-mostWatches);
+    return this.expressions;
+  }
 }

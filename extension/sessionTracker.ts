@@ -4,7 +4,7 @@
 import * as vscode from 'vscode';
 import type { SnapshotList, SnapshotNotice } from '../adapter/protocol';
 import { contextKeys, debugType } from './contributions';
-import { type DapMessage, movedAfter, movedAfterList, questionAfter, stoppedAfter } from './runState';
+import { type DapMessage, movedAfter, movedAfterList, questionAfter, stoppedAfter, WatchedExpressions } from './runState';
 import { changedList, listSnapshots, noticeOf } from './snapshotClient';
 import { emptyList } from './timeline/rows';
 
@@ -13,6 +13,10 @@ export interface TrackedSession {
   readonly stopped: boolean;
   /** The program may differ from the current snapshot. */
   readonly moved: boolean;
+  /** Counts whatever may have changed the program: with the same number it is what it was. */
+  readonly moves: number;
+  /** What the user watches, as VS Code asked for it last. */
+  readonly watches: readonly string[];
   readonly list: SnapshotList;
   /** What became of snapshots by itself, oldest first. */
   readonly notices: readonly SnapshotNotice[];
@@ -46,6 +50,7 @@ export class SessionTracker implements vscode.Disposable {
         if (!state || (!list && !notice)) return;
         if (notice) state.notices = [...state.notices, notice];
         if (list) {
+          if (list.current !== state.list.current) state.moves += 1;
           state.moved = movedAfterList(state.moved, state.list, list);
           state.list = list;
           state.listed = true;
@@ -74,16 +79,24 @@ export class SessionTracker implements vscode.Disposable {
     return session;
   }
 
+  /** Undefined where the session has ended. */
+  of({ id }: vscode.DebugSession): TrackedSession | undefined {
+    return this.sessions.get(id);
+  }
+
   dispose(): void {
     vscode.Disposable.from(...this.disposables).dispose();
   }
 
   private track(session: vscode.DebugSession): vscode.DebugAdapterTracker {
-    const state: State = { session, stopped: false, moved: false, list: emptyList, notices: [], listed: false };
+    const watched = new WatchedExpressions();
+    const state: State = { session, stopped: false, moved: false, moves: 0, watches: [], list: emptyList, notices: [], listed: false };
     this.sessions.set(session.id, state);
     let standing = false;
     let question: number | null = null;
     const see = (message: DapMessage): void => {
+      state.watches = watched.after(message);
+      if (movedAfter(false, message)) state.moves += 1;
       standing = stoppedAfter(standing, message);
       question = questionAfter(question, message);
       const stopped = standing || question !== null;
@@ -133,7 +146,7 @@ export class SessionTracker implements vscode.Disposable {
   }
 
   /** Only changes: VS Code looks through every menu whenever a key is set. */
-  private setContext(key: string, value: boolean): void {
+  setContext(key: string, value: boolean): void {
     if (this.contexts.get(key) === value) return;
     this.contexts.set(key, value);
     void vscode.commands.executeCommand('setContext', key, value);

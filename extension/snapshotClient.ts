@@ -68,6 +68,27 @@ export function findChange(
   return request(target, 'rollpoint/findChange', args);
 }
 
+export function compareSnapshots(
+  target: RequestTarget,
+  args: Requests['rollpoint/compareSnapshots']['args'],
+): Promise<Requests['rollpoint/compareSnapshots']['result']> {
+  return request(target, 'rollpoint/compareSnapshots', args);
+}
+
+export function readSnapshotMemory(
+  target: RequestTarget,
+  args: Requests['rollpoint/readSnapshotMemory']['args'],
+): Promise<Requests['rollpoint/readSnapshotMemory']['result']> {
+  return request(target, 'rollpoint/readSnapshotMemory', args);
+}
+
+export function branchWith(
+  target: RequestTarget,
+  args: Requests['rollpoint/branchWith']['args'],
+): Promise<Requests['rollpoint/branchWith']['result']> {
+  return request(target, 'rollpoint/branchWith', args);
+}
+
 export async function updateSnapshot(
   target: RequestTarget,
   args: Requests['rollpoint/updateSnapshot']['args'],

@@ -2,7 +2,7 @@
 // Must not know the commands.
 
 import * as vscode from 'vscode';
-import type { SnapshotId, SnapshotInfo } from '../adapter/protocol';
+import type { Moment, SnapshotId, SnapshotInfo } from '../adapter/protocol';
 import type { TrackedSession } from './sessionTracker';
 import { descriptionOf, labelOf } from './snapshotText';
 import { timelineRows } from './timeline/rows';
@@ -30,9 +30,32 @@ export async function pickSnapshot(
   title: string,
   filter: Filter,
 ): Promise<SnapshotInfo | undefined> {
-  const { list } = session;
+  const items = itemsOf(session, filter);
+  if (items.length === 0) {
+    void vscode.window.showInformationMessage('There is no snapshot to choose from.');
+    return undefined;
+  }
+  const picked = await vscode.window.showQuickPick(items, { title, placeHolder: 'Snapshot', matchOnDescription: true });
+  return picked?.snapshot;
+}
+
+/** As `pickSnapshot`, with the present among them (null). */
+export async function pickMoment(
+  session: TrackedSession,
+  title: string,
+  filter: (moment: Moment) => boolean,
+): Promise<Moment | undefined> {
+  const present = { label: '$(debug-stackframe) Present', description: 'the program as it stands', snapshot: null };
+  const items = [...(filter(null) ? [present] : []), ...itemsOf(session, ({ id }) => filter(id))];
+  const options = { title, placeHolder: 'Snapshot', matchOnDescription: true };
+  const picked = await vscode.window.showQuickPick<vscode.QuickPickItem & { snapshot: SnapshotInfo | null }>(items, options);
+  return picked && (picked.snapshot?.id ?? null);
+}
+
+/** Youngest first. */
+function itemsOf(session: TrackedSession, filter: Filter): (vscode.QuickPickItem & { snapshot: SnapshotInfo })[] {
   const rows = new Map(timelineRows(session).map((row) => [row.id, row]));
-  const items = list.snapshots
+  return session.list.snapshots
     .filter(filter)
     .sort((a, b) => b.id - a.id)
     .map((snapshot) => {
@@ -47,10 +70,4 @@ export async function pickSnapshot(
         snapshot,
       };
     });
-  if (items.length === 0) {
-    void vscode.window.showInformationMessage('There is no snapshot to choose from.');
-    return undefined;
-  }
-  const picked = await vscode.window.showQuickPick(items, { title, placeHolder: 'Snapshot', matchOnDescription: true });
-  return picked?.snapshot;
 }

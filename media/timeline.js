@@ -245,6 +245,7 @@ timeline.addEventListener('contextmenu', (event) => {
 function actOn(row, action) {
   if (row.kind === 'present') {
     if (viewing !== null && (action === 'show' || action === 'restore')) send({ type: 'action', action: 'present' });
+    if (action === 'compareWithSelected') send({ type: 'action', action });
     return;
   }
   send({ type: 'action', action: action === 'pin' && row.pinned ? 'unpin' : action, id: row.id });

@@ -2,7 +2,17 @@
 // Pure; must not know elements.
 
 /** Not as keybindings of VS Code: its `focusedView` is not set while the keyboard is inside a page. */
-export const actionOfKey = { Enter: 'restore', ' ': 'show', F2: 'rename', Delete: 'delete', p: 'pin' };
+export const actionOfKey = {
+  Enter: 'restore',
+  ' ': 'show',
+  F2: 'rename',
+  Delete: 'delete',
+  p: 'pin',
+  c: 'compare',
+  s: 'selectForCompare',
+  d: 'compareWithSelected',
+  b: 'branch',
+};
 
 /** The row to which a key leads from row `index`, which may be none; undefined where it leads nowhere. `page`: rows in sight. */
 export function target(key, index, { rows, indexOf, page }) {

@@ -4,7 +4,7 @@
 import type { RowDetails, TimelineRow } from './rows';
 
 /** What a row, or an empty view, can ask for. */
-export type PageAction = 'present' | 'goOn' | 'closeHistory' | 'restore' | 'rename' | 'pin' | 'unpin' | 'delete' | 'show' | 'take' | 'start';
+export type PageAction = 'present' | 'goOn' | 'closeHistory' | 'restore' | 'rename' | 'pin' | 'unpin' | 'delete' | 'compare' | 'selectForCompare' | 'compareWithSelected' | 'branch' | 'show' | 'take' | 'start';
 
 export type FromPage =
   /** The page is there and shows nothing yet. */
