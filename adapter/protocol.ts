@@ -66,7 +66,7 @@ export type Moment = SnapshotId | null;
 export interface VariableChange {
   /**
    * `local`: of a frame that both moments have (same thread, same function, same place in the stack), and in scope in
-   * both. `global`: a variable of the program with static storage. `watch`: an expression of the request.
+   * both; where they stopped in two threads, of the functions that both of these were in, too. `global`: a variable of the program with static storage. `watch`: an expression of the request.
    */
   scope: 'local' | 'global' | 'watch';
   /** As a user writes it: `count`, `warehouse.orders`. */
@@ -74,6 +74,8 @@ export interface VariableChange {
   /** `local`: DAP thread id and function of the frame. */
   threadId?: number;
   function?: string;
+  /** `local`: the thread of `from`, where it is another one. */
+  fromThreadId?: number;
   /** As gdb shows it; null where it cannot be told (not there then, or optimised out). */
   type: string | null;
   /** Values as gdb shows them, containers as their summary; null where the variable was not there. */
@@ -273,7 +275,7 @@ export interface CommonAttributes {
   /**
    * The client answers the event `rollpoint/confirmRestore`, which comes before a restore that would not bring everything
    * back, whatever leads to it: `stepBack`, `reverseContinue`, what runs or changes the program while a snapshot is shown,
-   * `rollpoint/findChange`. Not before `rollpoint/restoreSnapshot`: that is for `rollpoint/checkRestore`. Default false.
+   * `rollpoint/findChange`, `rollpoint/branchWith`. Not before `rollpoint/restoreSnapshot`: that is for `rollpoint/checkRestore`. Default false.
    */
   confirmRestore?: boolean;
   /** Writes the packets, MI records and core events to the debug console. */

@@ -23,6 +23,8 @@ export async function branchWith(run: Run, args: Partial<Branch['args']>): Promi
   run.execution.requireStopped();
   const place = args.frameId === undefined ? undefined : await run.moments.place(args.frameId, undefined);
   await checkAssignments(run, id, assignments, place);
+  await run.snapshots.consent.settle(id);
+  run.execution.requireStopped();
   const left = await run.snapshots.keepPresent();
   await run.stops.quietly(() => run.snapshots.restore(id));
   try {

@@ -18,7 +18,7 @@ export async function compareSnapshots(run: Run, { from, to, watches = [], frame
       const [before, after] = [first ?? present!, second ?? present!];
       const { regions, descriptors, files } = await run.host.compare(before, after);
       const [threads, later] = [await run.host.threadsAt(before), await run.host.threadsAt(after)];
-      const values = await run.moments.compare(first, second, [threads, later].map((list) => list.map(({ tid }) => tid)), watches, place);
+      const values = await run.moments.compare([first, second], [threads, later].map((list) => list.map(({ tid }) => tid)), watches, place);
       return {
         variables: values.variables,
         regions: regions.map(regionOf),

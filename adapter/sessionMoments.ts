@@ -59,9 +59,20 @@ export class SessionMoments {
     return { threadId: thread, level: 0, function: known(frames[0]?.function), strict: false };
   }
 
-  /** Within `undisturbed`. */
-  compare(from: Moment, to: Moment, tids: readonly (readonly number[])[], watches: readonly string[], place: Place): Promise<ValuesCompared> {
-    return this.looking(() => this.moments.compare(from, to, tids, watches, place, this.run.snapshots.peeking));
+  /** Within `undisturbed`. `tids`: the threads of both. Watches are meant in the thread of `place`, or where that stopped, in the one that stopped. */
+  compare(moments: readonly [Moment, Moment], tids: readonly (readonly number[])[], watches: readonly string[], place: Place): Promise<ValuesCompared> {
+    const screen = this.run.snapshots.peeking;
+    const stopped = moments.map((moment) => this.stoppedIn(moment));
+    const watching = place.threadId === this.stoppedIn(screen) ? stopped : moments.map(() => place.threadId);
+    return this.looking(() => this.moments.compare(moments, { tids, stopped, watching, watches, place, screen }));
+  }
+
+  /** The thread that the program stopped in. */
+  private stoppedIn(moment: Moment): number {
+    const { snapshots, stops } = this.run;
+    const { snapshots: all, current } = snapshots.list();
+    const id = moment ?? (snapshots.peeking === null ? null : current);
+    return all.find((snapshot) => snapshot.id === id)?.threadId ?? stops.threadId;
   }
 
   /** The frame of what is on screen that `place` means. Throws UserError when it is not there. */

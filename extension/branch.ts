@@ -9,7 +9,6 @@ import { commandIds } from './contributions';
 import { selectedFrame } from './expression';
 import { command } from './notify';
 import { withProgress } from './progress';
-import { mayRestore } from './restore';
 import type { SessionTracker, TrackedSession } from './sessionTracker';
 import { branchWith } from './snapshotClient';
 import { placeOf } from './snapshotText';
@@ -47,7 +46,7 @@ export function registerBranch(tracker: SessionTracker, comparing: Comparing): v
     if (!assignments) return;
     const text = assignmentsText(assignments);
     const way = await vscode.window.showQuickPick(ways, { title: `${title} ${text}`, placeHolder: 'And then', ignoreFocusOut: true });
-    if (!way || !(await mayRestore(session, id))) return;
+    if (!way) return;
     const { left } = await withProgress(
       `Branching from snapshot ${id}`,
       branchWith(session, { id, assignments, until: way.until, ...(frameId === undefined ? {} : { frameId }) }),

@@ -1,7 +1,7 @@
 // The Python that reads the typed values of two moments and tells which differ. Needs momentScript.
 
 export const compareScript = `
-import gdb, json
+import gdb, json, os, re
 
 def rollpoint_try(work):
     try:
@@ -19,18 +19,23 @@ def rollpoint_locals(frame):
     block, result = rollpoint_try(frame.block), {}
     while block is not None:
         for symbol in block:
-            if (symbol.is_variable or symbol.is_argument) and symbol.name not in result and len(result) < 200:
+            if (symbol.is_variable or symbol.is_argument) and symbol.name not in result and not symbol.name.startswith("__for_") and len(result) < 200:
                 result[symbol.name] = rollpoint_try(lambda: rollpoint_text(symbol.value(frame)))
         if block.function is not None:
             break
         block = block.superblock
     return result
 
+def rollpoint_own(symtab):
+    """A source that the user writes: none of a library that is merely there, with its debug information or its headers."""
+    path = symtab.fullname()
+    return not re.match("/usr/|/rustc/", path) and (symtab.objfile == gdb.objfiles()[0] or os.path.exists(path))
+
 def rollpoint_frames(limit):
-    """(function, base) to the locals of each frame of the selected thread that has a source."""
+    """(function, base) to the locals of each frame of the selected thread that has a source of the user's."""
     result, frame = {}, gdb.newest_frame()
     while frame is not None and len(result) < limit:
-        if frame.function() is not None and frame.find_sal().symtab is not None:
+        if frame.function() is not None and frame.find_sal().symtab is not None and rollpoint_own(frame.find_sal().symtab):
             key = (frame.name(), rollpoint_base(frame))
             result[key] = rollpoint_try(lambda: rollpoint_locals(frame)) or {}
         frame = rollpoint_try(frame.older)
@@ -63,7 +68,7 @@ class RollpointGlobals:
 
 rollpoint_globals = RollpointGlobals()
 
-def rollpoint_moment(request, threads):
+def rollpoint_moment(request, threads, watching):
     at = {"places": {}, "frames": {}}
     for thread in threads:
         def look():
@@ -72,7 +77,7 @@ def rollpoint_moment(request, threads):
             at["frames"][thread.global_num] = rollpoint_frames(request["frames"])
         rollpoint_try(look)
     def select():
-        [thread.switch() for thread in threads if thread.global_num == request["thread"]]
+        [thread.switch() for thread in threads if thread.global_num == watching]
         rollpoint_select(request["level"], request["function"], request["base"], False)
     rollpoint_try(select)
     at["globals"] = rollpoint_globals.values()
@@ -88,9 +93,9 @@ def rollpoint_compare(text):
     try:
         with RollpointMoments(request["screen"]) as moments:
             seen = []
-            for moment, there in zip((request["from"], request["to"]), request["threads"]):
+            for moment, there, watching in zip((request["from"], request["to"]), request["threads"], request["watching"]):
                 moments.show(moment)
-                seen.append(rollpoint_moment(request, [t for t in threads if (t.ptid[1] or t.ptid[2]) in there]))
+                seen.append(rollpoint_moment(request, [t for t in threads if (t.ptid[1] or t.ptid[2]) in there], watching))
     finally:
         if selected is not None:
             rollpoint_try(selected.switch)
@@ -100,12 +105,21 @@ def rollpoint_compare(text):
         if (a and a["digest"]) != (b and b["digest"]):
             kind = (b or a)["type"]
             variables.append({"scope": scope, "name": name, "type": kind, "from": a and a["value"], "to": b and b["value"], **more})
-    for thread, frames in after["frames"].items():
-        for key, names in frames.items():
-            for name, value in names.items():
-                former = before["frames"].get(thread, {}).get(key, {})
-                if name in former:
-                    tell("local", name, former[name], value, threadId=thread, function=key[0])
+    def tell_frame(function, former, latter, **more):
+        for name in latter:
+            if name in former:
+                tell("local", name, former[name], latter[name], function=function, **more)
+    started, stopped = request["stopped"]
+    if started != stopped:
+        # The same function, stopped in by one thread and by another: the innermost calls.
+        calls = {}
+        for (function, _), names in before["frames"].get(started, {}).items():
+            calls.setdefault(function, names)
+        for (function, _), names in after["frames"].get(stopped, {}).items():
+            tell_frame(function, calls.pop(function, {}), names, threadId=stopped, fromThreadId=started)
+    for thread in sorted(after["frames"], key=lambda number: (number != stopped, number)):
+        for key, names in after["frames"][thread].items():
+            tell_frame(key[0], before["frames"].get(thread, {}).get(key, {}), names, threadId=thread)
     for (name, _), a, b in zip(rollpoint_globals.symbols, before["globals"], after["globals"]):
         tell("global", name, a, b)
     for name, a, b in zip(request["watches"], before["watches"], after["watches"]):

@@ -19,7 +19,7 @@ export interface Place {
 export type Valued = { value: string; type: string; digest: string; message?: undefined } | { message: string };
 
 export interface ValuesCompared {
-  variables: { scope: 'local' | 'global' | 'watch'; name: string; type: string; from: string | null; to: string | null; threadId?: number; function?: string }[];
+  variables: { scope: 'local' | 'global' | 'watch'; name: string; type: string; from: string | null; to: string | null; threadId?: number; fromThreadId?: number; function?: string }[];
   /** By the kernel's id, for `from` and `to`. */
   places: Record<string, { name: string; path: string | null; line: number | null }>[];
 }
@@ -49,11 +49,24 @@ export class Moments {
     return result;
   }
 
-  /** Variables that differ between two moments, and where the threads of each stood. `tids`: the threads of both. */
-  async compare(from: Moment, to: Moment, tids: readonly (readonly number[])[], watches: readonly string[], place: Place, screen: Moment): Promise<ValuesCompared> {
+  /**
+   * Variables that differ between two moments, and where the threads of each stood. `tids`: the threads of both.
+   * `stopped`: the ones that they had stopped in; `watching`: those in which the watches are meant.
+   */
+  async compare(
+    [from, to]: readonly [Moment, Moment],
+    { tids, stopped, watching, watches, place, screen }: {
+      tids: readonly (readonly number[])[];
+      stopped: readonly number[];
+      watching: readonly number[];
+      watches: readonly string[];
+      place: Place;
+      screen: Moment;
+    },
+  ): Promise<ValuesCompared> {
     const { threadId: thread, level, function: name } = place;
     const files = await this.ownFiles();
-    return this.call('rollpoint_compare', { from, to, threads: tids, watches, files, screen, thread, level, function: name, base: null, frames: 64 }, thread);
+    return this.call('rollpoint_compare', { from, to, threads: tids, stopped, watching, watches, files, screen, level, function: name, base: null, frames: 64 }, thread);
   }
 
   /** Sources of the program itself that gdb has not been asked about; none where this gdb cannot tell whose they are. */

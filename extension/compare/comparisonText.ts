@@ -61,12 +61,15 @@ export function regionSize({ changedBytes, changedPages, truncated }: RegionChan
 }
 
 function localLines(changes: readonly VariableChange[]): Pair[] {
-  const frames = new Map<string, VariableChange[]>();
+  const frames = new Map<string, { head: Pair; inside: VariableChange[] }>();
   for (const change of changes) {
-    const frame = `  ${change.function ?? '??'}, thread ${change.threadId ?? '?'}`;
-    frames.set(frame, [...(frames.get(frame) ?? []), change]);
+    const { threadId = '?', fromThreadId } = change;
+    const head = pair(`  ${change.function ?? '??'}, thread `, String(fromThreadId ?? threadId), String(threadId));
+    const frame = frames.get(head.join()) ?? { head, inside: [] };
+    frame.inside.push(change);
+    frames.set(head.join(), frame);
   }
-  return [...frames].flatMap(([frame, inside]) => [[frame, frame] as const, ...inside.map((change) => variable(change, '    '))]);
+  return [...frames.values()].flatMap(({ head, inside }) => [head, ...inside.map((change) => variable(change, '    '))]);
 }
 
 function variable({ name, type, from, to }: VariableChange, indent: string): Pair {

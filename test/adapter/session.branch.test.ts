@@ -147,9 +147,24 @@ describe('what if', () => {
     await client.setBreakpoints(sample, ['break here', 'in the evening'].map((text) => ({ line: lines.findIndex((line) => line.includes(text)) + 1 })));
     await client.configurationDone();
     let { threadId } = await client.stopped('breakpoint');
-    for (let order = 2; order <= 9; order++) {
+    const goOnTo = async (order: number) => {
       await client.request('continue', { threadId });
       ({ threadId } = await client.stopped('breakpoint'));
+      expect((await list(client)).current).to.equal(order);
+    };
+    for (const order of [2, 3, 4]) {
+      await goOnTo(order);
+    }
+    // Whichever clerks carried them out; and nothing of what they wait in, in libraries.
+    const { snapshots: four } = await list(client);
+    for (const other of [2, 3, 4]) {
+      const { variables } = await client.request<Comparison>('rollpoint/compareSnapshots', { from: 1, to: other, watches: ['order.number'] });
+      expect(variables.filter(({ scope }) => scope === 'watch')).to.deep.equal([{ scope: 'watch', name: 'order.number', type: 'int', from: '1', to: String(other) }]);
+      expect(variables.find(({ name }) => name === 'wanted')).to.include({ from: '40', function: 'Warehouse::carry_out', threadId: four[other - 1]!.threadId });
+      expect(variables.every(({ function: name }) => name === undefined || /^(main|clerk|(Warehouse|OrderBook)::\w+(::.*)?)$/.test(name)), variables.map(({ function: name }) => name).join()).to.equal(true);
+    }
+    for (const order of [5, 6, 7, 8, 9]) {
+      await goOnTo(order);
     }
     expect(await client.evaluate('missing', threadId)).to.equal('10');
     const { snapshots } = await list(client);

@@ -229,6 +229,30 @@ class Workbench {
     return this.debugToolbar.locator(`.action-label:not(.disabled)[aria-label^="${label}"]`);
   }
 
+  tab(title) {
+    return this.page.locator('.tab.active', { hasText: title });
+  }
+
+  /** A button at the upper right of the editor. */
+  editorAction(label) {
+    return this.page.locator(`.editor-actions .action-label[aria-label^="${label}"]`);
+  }
+
+  /** `side`: `original` or `modified`. */
+  diffLine(side, text) {
+    return this.page.locator(`.monaco-diff-editor .editor.${side} .view-line`, { hasText: text });
+  }
+
+  async addWatch(expression) {
+    await this.expandPane('Watch', true);
+    await this.page.locator('.pane-header', { hasText: 'Watch' }).hover();
+    await this.page.locator('.pane-header .action-label[aria-label="Add Expression"]').click();
+    const input = this.page.locator('.debug-watch input');
+    await input.fill(expression);
+    await this.press('Enter');
+    await input.waitFor({ state: 'hidden' });
+  }
+
   notification(text) {
     return this.page.locator('.notification-toast', { hasText: text });
   }
