@@ -229,6 +229,11 @@ class Workbench {
     return this.debugToolbar.locator(`.action-label:not(.disabled)[aria-label^="${label}"]`);
   }
 
+  /** The title of the input or the list at the top of the window; at its end is the step, where there are several. */
+  inputTitled(title) {
+    return this.page.locator('.quick-input-title', { hasText: title });
+  }
+
   tab(title) {
     return this.page.locator('.tab.active', { hasText: title });
   }
