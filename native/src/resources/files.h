@@ -72,6 +72,8 @@ class FileJournal {
   uint64_t limit = uint64_t{512} << 20;
 
   FilesState capture(tracee::Process& process, const DescriptorTable& descriptors, const std::vector<memory::Vma>& maps, util::Warnings& warnings);
+  /// The debuggee may have changed it.
+  bool knows(const FileId& id) const { return files_.contains(id); }
   /// What `restore` would leave as it is.
   util::Warnings foresee(const FilesState& wanted);
   /// Names, then contents; before the layout, which maps files by name.

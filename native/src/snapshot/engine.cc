@@ -38,10 +38,9 @@ CaptureResult Engine::capture(const CaptureOptions& options) {
 
 RollbackResult Engine::rollback(SnapshotId id, const resources::Place& place, bool feasible) {
   settle(*state_);
-  if (!feasible) require_feasible(id);
-  if (!state_->new_body) return snapshot::rollback(*state_, id, place);
+  if (!state_->new_body) return snapshot::rollback(*state_, id, place, feasible);
   // All that is there is compared with the snapshot; from then on, what is written counts again.
-  auto result = snapshot::rollback(*state_, id, place);
+  auto result = snapshot::rollback(*state_, id, place, feasible);
   state_->new_body = false;
   state_->make_tracker();
   state_->tracker->arm(tracked_maps(state_->process));

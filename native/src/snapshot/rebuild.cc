@@ -129,7 +129,7 @@ RollbackResult rebuild(EngineState& state, SnapshotId id) {
     state.any_thread_id = true;
     track_anew(state);
     check_feasible(state, target);
-    auto result = rollback(state, id);
+    auto result = rollback(state, id, {}, true);
     if (born != before) result.renamed.insert(result.renamed.begin(), {before, born});
     const pid_t inside = process.id_inside(born);
     if (auto now = target.threads.find(born); now != target.threads.end() && now->second.id_inside != inside)

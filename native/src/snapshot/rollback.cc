@@ -170,6 +170,36 @@ class Collecting {
   std::optional<util::Beside> beside_;  // last: it refers to the others
 };
 
+bool asks_for_attributes_only(EngineState& state, const Snapshot& target) {
+  // What the program has come to have since is known where its present was captured before it is left.
+  const Snapshot* present = state.current ? &state.at(*state.current) : nullptr;
+  const bool differ = present && present->attributes && !compare_memory_attributes(*present->attributes, *target.attributes).empty();
+  return !state.attributes_touched && !differ && target.attributes->guards.empty();
+}
+
+/// The layout as it is, and, where nothing that a rollback does before could touch memory, what has been written: asked for
+/// from its first moment on.
+struct Ahead {
+  Ahead(EngineState& state, const Snapshot& target) : maps(tracked_maps(state.process)) {
+    if (leaves_memory_alone(state, target)) collecting.emplace(state, target, maps);
+  }
+  Ahead(const Ahead&) = delete;
+
+  std::vector<Vma> maps;
+  std::optional<Collecting> collecting;  // refers to maps
+
+ private:
+  bool leaves_memory_alone(EngineState& state, const Snapshot& target) {
+    if (maps != target.maps) return false;
+    if (!std::ranges::equal(state.process.tracees(), target.threads, {}, [](auto& entry) { return entry.first; }, [](auto& entry) { return entry.first; })) return false;
+    // A file that is cut takes its mapped pages with it.
+    if (std::ranges::any_of(maps, [&](auto& vma) { return vma.is_file() && state.hooks.files->knows({vma.device, vma.inode}); })) return false;
+    state.await_attributes();
+    // To lock memory is to fill it.
+    return !target.attributes || (asks_for_attributes_only(state, target) && std::ranges::none_of(target.attributes->mappings, [](auto& mapping) { return mapping.flags.lo; }));
+  }
+};
+
 // Returns the pages that were written.
 std::vector<uint64_t> restore_memory(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps, Written written) {
   const RangeSet& dense = written.dense;
@@ -224,11 +254,8 @@ void restore_attributes(EngineState& state, const Snapshot& target, const std::v
   state.await_attributes();
   if (!target.attributes) return;
   const auto& wanted = *target.attributes;
-  // To read them takes as long as a fork. What the program has come to have since is known where its present was captured
-  // before it is left; what it has lost since is just asked for again.
-  const Snapshot* present = state.current ? &state.at(*state.current) : nullptr;
-  const bool differ = present && present->attributes && !compare_memory_attributes(*present->attributes, wanted).empty();
-  if (!state.attributes_touched && !differ && wanted.guards.empty()) {
+  // To read them takes as long as a fork. What the program has lost since is just asked for again.
+  if (asks_for_attributes_only(state, target)) {
     ask_for_attributes(state.process, maps, wanted);
     return;
   }
@@ -236,24 +263,26 @@ void restore_attributes(EngineState& state, const Snapshot& target, const std::v
   for (auto& warning : restore_memory_attributes(state.process, *state.pagemap, maps, wanted)) warnings.push_back(std::move(warning));
 }
 
-RollbackResult apply(EngineState& state, const Snapshot& target, const resources::Place& place) {
+RollbackResult apply(EngineState& state, const Snapshot& target, const resources::Place& place, Ahead& ahead) {
   RollbackResult result;
   restore_thread_list(state, target, result);
   util::fault_point("threads");
   auto& files = *state.hooks.files;
   for (auto& warning : files.restore(state.process.pid(), target.state.files)) result.warnings.push_back(std::move(warning));
   util::fault_point("files");
-  auto maps = restore_layout(state.process, tracked_maps(state.process), target.maps, target.program_break, mapped_by_descriptor(target));
+  auto layout = restore_layout(state.process, ahead.maps, target.maps, target.program_break, mapped_by_descriptor(target));
+  if (!ahead.collecting) ahead.maps = std::move(layout);
+  auto& maps = ahead.maps;
   restore_mapping_names(state.process, maps, target.maps);
   restore_attributes(state, target, maps, result.warnings);
   util::fault_point("layout");
-  Collecting collecting(state, target, maps);
+  if (!ahead.collecting) ahead.collecting.emplace(state, target, maps);
   for (auto& warning : resources::restore_process_state(state.process, target.state, place)) result.warnings.push_back(std::move(warning));
   util::fault_point("state");
   for (auto& [tid, saved] : target.threads)
     for (auto& warning : restore_kernel_state(state.process, state.process.at(tid), saved)) result.warnings.push_back(std::move(warning));
   util::fault_point("threadState");
-  const auto written = restore_memory(state, target, maps, collecting.take());
+  const auto written = restore_memory(state, target, maps, ahead.collecting->take());
   result.pages_written = written.size();
   files.finish(target.state.files);
   util::fault_point("memory");
@@ -288,17 +317,29 @@ std::string why_unreadable(const tracee::Process& process) {
   return "The program forbids others to look into it (PR_SET_DUMPABLE), and Rollpoint has no privilege to do so all the same. Until the program allows it again, no snapshot can be taken and none restored.";
 }
 
-void check_feasible(EngineState& state, const Snapshot& target) {
+namespace {
+
+void check_readable(EngineState& state) {
+  if (auto why = why_unreadable(state.process); !why.empty()) throw RollbackError(std::move(why), true);
+}
+
+void check_feasible(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps) {
   auto refuse = [](std::string message) { throw RollbackError(std::move(message), true); };
   for (auto& [tid, tracee] : state.process.tracees())
     if (tracee->in_vfork) refuse("Thread " + std::to_string(tid) + " waits for a child process that has borrowed its memory (vfork). Try again in a moment.");
   for (auto& [tid, thread] : target.threads)
     if (!state.process.find(tid) && (tid == state.process.pid() || !(state.any_thread_id || !state.followed || state.process.may_choose_ids())))
       refuse("Thread " + std::to_string(tid) + " has ended in a way that Rollpoint could not catch; only a privileged process can give a new thread its id.");
-  if (auto why = why_unreadable(state.process); !why.empty()) refuse(why);
-  if (auto reasons = obstacles(tracked_maps(state.process), target.maps, [&](const std::string& path) { return state.hooks.files->will_exist(target.state.files, path); }, mapped_by_descriptor(target)); !reasons.empty()) refuse(reasons.front());
+  if (auto reasons = obstacles(maps, target.maps, [&](const std::string& path) { return state.hooks.files->will_exist(target.state.files, path); }, mapped_by_descriptor(target)); !reasons.empty()) refuse(reasons.front());
   if (auto reasons = resources::process_state_obstacles(state.process, target.state); !reasons.empty()) refuse(reasons.front());
   if (state.twin && !state.twin->alive()) refuse("The frozen twin that keeps the first snapshot's memory is gone; the system may have run out of memory.");
+}
+
+}  // namespace
+
+void check_feasible(EngineState& state, const Snapshot& target) {
+  check_readable(state);
+  check_feasible(state, target, tracked_maps(state.process));
 }
 
 std::vector<Warning> foresee(EngineState& state, const Snapshot& target) {
@@ -317,13 +358,16 @@ std::vector<Warning> foresee(EngineState& state, const Snapshot& target) {
   return left;
 }
 
-RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place) {
+RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place, bool feasible) {
   const auto begin = std::chrono::steady_clock::now();
   const Snapshot& target = state.at(id);
   // Where the process has not run since a snapshot, that is the way back should this fail.
   const SnapshotId refuge = state.moved ? 0 : state.current.value_or(0);  // 0 is no snapshot's id
+  if (!feasible) check_readable(state);
+  Ahead ahead(state, target);
+  if (!feasible) check_feasible(state, target, ahead.maps);
   try {
-    auto result = apply(state, target, place);
+    auto result = apply(state, target, place, ahead);
     result.micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
     return result;
   } catch (const std::exception& error) {
@@ -331,7 +375,8 @@ RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Plac
     state.moved = state.broken = true;
     if (refuge && refuge != id) {
       try {
-        apply(state, state.at(refuge), {});
+        Ahead back(state, state.at(refuge));
+        apply(state, state.at(refuge), {}, back);
         throw RollbackError("The rollback to snapshot " + std::to_string(id) + " failed (" + what + "). The program is where it was before.", true);
       } catch (const RollbackError&) {
         throw;

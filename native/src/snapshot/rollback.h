@@ -16,8 +16,8 @@ void check_feasible(EngineState& state, const Snapshot& target);
 /// What a rollback would not bring back; see Engine::foresee.
 std::vector<Warning> foresee(EngineState& state, const Snapshot& target);
 
-/// Only where it is feasible. Throws RollbackError.
-RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place = {});
+/// Refused where it is not feasible; `feasible`: that has just been found out. Throws RollbackError.
+RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Place& place = {}, bool feasible = false);
 
 /// What can be looked at for next to nothing, after every rollback: registers and masks as the kernel has them, which
 /// descriptors are open, a few of the pages `written`. Throws CodedError when it is not the snapshot; returns what is to be told.

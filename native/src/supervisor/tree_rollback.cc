@@ -73,7 +73,9 @@ RollbackResult Tree::rollback(SnapshotId id) {
   const auto begin = std::chrono::steady_clock::now();
   TreeSnapshot& wanted = it->second;
   const auto refuge = root_.stands_on();
-  root_.require_feasible(id);
+  // Where nothing comes before its own rollback, that finds out whether it can be done.
+  const bool alone = wanted.members.empty() && wanted.sharers.empty() && wanted.zombies.empty() && family_.relatives().empty() && zombies().empty();
+  if (!alone) root_.require_feasible(id);
   for (auto& member : wanted.members)
     if (member.relative->alive()) member.relative->engine->require_feasible(member.id);
   RollbackResult children;
@@ -102,7 +104,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
   }
   RollbackResult result;
   try {
-    result = root_.rollback(id, {&streams, 0}, true);
+    result = root_.rollback(id, {&streams, 0}, !alone);
   } catch (const snapshot::RollbackError& error) {
     // It is where it was; its children have gone ahead.
     if (!error.trusted() || !refuge || refuge == id || wanted.members.empty()) throw;
