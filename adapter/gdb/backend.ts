@@ -88,6 +88,8 @@ export class Gdb {
       'breakpoint pending on',
       'breakpoint always-inserted on',
       'detach-on-fork on',
+      // Stacks are read in such pieces: a page is there as a whole, and asking takes longer than bytes do.
+      'dcache line-size 4096',
       'sysroot /',
       // Scripts of the system's libraries and of the Rust toolchain: the printers that make containers expand.
       `auto-load safe-path ${autoLoadFolders().join(':')}`,

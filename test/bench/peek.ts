@@ -42,7 +42,7 @@ async function peek(): Promise<number> {
   try {
     const takes = Array.from({ length: 5 }, () => ['continue', 'monitor snapshot']).flat();
     const looks = Array.from({ length: stops }, (_, index) => [`monitor peek ${(index % 5) + 1}`, timed('timed', 'continue')]).flat();
-    return median(await gdb(['set sysroot /', `target remote :${await server.port()}`, 'break at_step', ...takes, 'delete', ...looks, 'kill'], [program]));
+    return median(await gdb(['set sysroot /', 'set dcache line-size 4096', `target remote :${await server.port()}`, 'break at_step', ...takes, 'delete', ...looks, 'kill'], [program]));
   } finally {
     await server.end();
   }
