@@ -18,6 +18,7 @@ export async function openWorkbench({ size = { width: 1280, height: 800 }, userS
   const context = await browser.newContext({ viewport: size });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
+  page.setDefaultNavigationTimeout(120_000);
   const close = async () => {
     await browser.close();
     await server.stop();
