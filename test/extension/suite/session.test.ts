@@ -187,7 +187,7 @@ describe('a session', function () {
     await until('the timeline is empty', () => rollpoint.timeline.length === 0);
     expect(await snapshots()).to.deep.equal([]);
     expect(rollpoint.stopped).to.equal(false);
-    for (let left = 50; processesOfSession().length > 0 && left > 0; left -= 1) {
+    for (let left = 300; processesOfSession().length > 0 && left > 0; left -= 1) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     expect(processesOfSession()).to.deep.equal([]);

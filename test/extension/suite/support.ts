@@ -11,7 +11,7 @@ export const program = path.join(folder.uri.fsPath, 'build/warehouse');
 export const source = path.join(folder.uri.fsPath, 'warehouse.cpp');
 
 /** A failure when it takes longer than this; nothing is measured by it. */
-const patienceMs = 30_000;
+const patienceMs = 60_000;
 
 export async function api(): Promise<RollpointApi> {
   const extension = vscode.extensions.getExtension<RollpointApi>('rollpoint.rollpoint');
