@@ -37,6 +37,8 @@ def rollpoint_frames(limit):
     while frame is not None and len(result) < limit:
         if frame.function() is not None and frame.find_sal().symtab is not None and rollpoint_own(frame.find_sal().symtab):
             key = (frame.name(), rollpoint_base(frame))
+            # Printers look types up in the language and the scope of the frame that is selected.
+            frame.select()
             result[key] = rollpoint_try(lambda: rollpoint_locals(frame)) or {}
         frame = rollpoint_try(frame.older)
     return result

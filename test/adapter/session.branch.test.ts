@@ -163,6 +163,13 @@ describe('what if', () => {
       expect(variables.find(({ name }) => name === 'wanted')).to.include({ from: '40', function: 'Warehouse::carry_out', threadId: four[other - 1]!.threadId });
       expect(variables.every(({ function: name }) => name === undefined || /^(main|clerk|(Warehouse|OrderBook)::\w+(::.*)?)$/.test(name)), variables.map(({ function: name }) => name).join()).to.equal(true);
     }
+    // A moment is what it is, whatever is on screen: also what lies in containers, in frames below those of libraries.
+    await client.request('rollpoint/peekSnapshot', { id: 1 });
+    const { frameId } = await client.top((await client.stopped('goto')).threadId);
+    const same = await client.request<Comparison>('rollpoint/compareSnapshots', { from: 4, to: null, watches: ['booked_ * 2'], frameId });
+    expect(same.variables).to.deep.equal([]);
+    await client.request('rollpoint/peekSnapshot', { id: null });
+    await client.stopped('goto');
     for (const order of [5, 6, 7, 8, 9]) {
       await goOnTo(order);
     }
