@@ -152,6 +152,8 @@ export interface HistoryPoint {
   type: string | null;
   /** It differs from the point before; false for the first. */
   changed: boolean;
+  /** DAP id of the thread in whose frame it was evaluated. */
+  threadId?: number;
   message?: string;
 }
 
@@ -205,7 +207,7 @@ export interface Requests {
   /**
    * An expression at every snapshot of the branch from `from` (default: its root) to `to` (default: the one shown, else
    * `current`), oldest first. Runs nothing. With `frameId` (or `threadId`) the expression is one of that frame, which is
-   * found again at each snapshot by its thread and function.
+   * found again at each snapshot by its thread and function: where that thread is not in it, another one that is will do.
    */
   'rollpoint/valueHistory': {
     args: { expression: string; from?: SnapshotId; to?: SnapshotId; frameId?: number; threadId?: number };

@@ -22,14 +22,14 @@ export async function findChange(run: Run, args: Partial<Find['args']>, task: Ta
   const bad = requireId(args.bad);
   run.execution.requireStopped();
   const place = await run.moments.place(args.frameId, args.threadId);
-  const { before, after } = await run.snapshots.looking.undisturbed(() => neighbours(run, expression, place, run.snapshots.looking.branch(good, bad), task));
+  const { before, after, threadId } = await run.snapshots.looking.undisturbed(() => neighbours(run, expression, place, run.snapshots.looking.branch(good, bad), task));
   await wanted(run, before, task);
   run.execution.requireStopped();
   task.report(`Between snapshots ${before} and ${after}: running there`, 90);
   const present = await run.snapshots.keepPresent();
   try {
     await run.stops.quietly(() => run.snapshots.restore(before));
-    const record = await run.stops.withoutBreakpoints(() => runToChange(run, expression, place, after, task));
+    const record = await run.stops.withoutBreakpoints(() => runToChange(run, expression, { ...place, threadId }, after, task));
     const location = await run.moments.lastLine(Number(record['thread-id'] ?? place.threadId));
     run.stops.handle(record, false);
     return { before, after, location };
@@ -53,7 +53,7 @@ async function wanted(run: Run, before: SnapshotId, task: Task): Promise<void> {
 }
 
 /** The last snapshot with the value of the first one, and the first one without, as bisection finds them. */
-async function neighbours(run: Run, expression: string, place: Place, ids: SnapshotId[], task: Task): Promise<{ before: SnapshotId; after: SnapshotId }> {
+async function neighbours(run: Run, expression: string, place: Place, ids: SnapshotId[], task: Task): Promise<{ before: SnapshotId; after: SnapshotId; threadId: number }> {
   const look = async (index: number): Promise<Valued> => {
     task.check();
     const [[valued] = []] = await run.moments.valuesAt([ids[index]!], [expression], place);
@@ -67,6 +67,7 @@ async function neighbours(run: Run, expression: string, place: Place, ids: Snaps
   if (last.message === undefined && first.digest === last.digest) {
     throw new UserError(`"${expression}" is the same at snapshots ${ids[0]} and ${ids.at(-1)}: ${first.value}.`);
   }
+  let { threadId } = first;
   let low = 0;
   let high = ids.length - 1;
   for (const steps = Math.ceil(Math.log2(ids.length)) || 1, from = { done: 0 }; high - low > 1; from.done++) {
@@ -76,11 +77,12 @@ async function neighbours(run: Run, expression: string, place: Place, ids: Snaps
     // Where it has no value it is not yet, or no more, what it was: the frame may not be there.
     if (valued.message === undefined && valued.digest === first.digest) {
       low = middle;
+      threadId = valued.threadId;
     } else {
       high = middle;
     }
   }
-  return { before: ids[low]!, after: ids[high]! };
+  return { before: ids[low]!, after: ids[high]!, threadId };
 }
 
 /** The stop at the first change. Throws UserError when none came. */

@@ -32,19 +32,25 @@ export class SessionMoments {
         }
         const changed = before !== undefined && before !== valued.digest;
         before = valued.digest;
-        return { id, value: valued.value, type: valued.type, changed };
+        return { id, value: valued.value, type: valued.type, changed, threadId: valued.threadId };
       });
     });
   }
 
-  /** Within `undisturbed`. A list for each moment. */
-  async valuesAt(moments: readonly Moment[], expressions: readonly string[], place: Place, proceed?: (done: number) => boolean): Promise<Valued[][]> {
+  /** Within `undisturbed`. A list for each moment. Where the thread of `place` is not in its function, another may be. */
+  async valuesAt(moments: readonly Moment[], expressions: readonly string[], place: Place): Promise<Valued[][]> {
     const { run } = this;
+    const all = await run.stack.threads(false);
     const { tid } = await run.stack.thread(place.threadId);
-    const there = moments.filter((moment) => run.host.hasThread(moment, tid));
-    const values = await this.looking(() => this.moments.values(there, expressions, place, run.snapshots.peeking, proceed));
-    const missing: Valued = { message: `Thread ${tid} was not there.` };
-    return moments.map((moment) => values[there.indexOf(moment)] ?? expressions.map(() => missing));
+    const { snapshots } = run.snapshots.list();
+    const asked = moments.map((id) => {
+      const own = snapshots.find((snapshot) => snapshot.id === id)?.threadId;
+      const order = [place.threadId, own, ...all.map((thread) => thread.id)];
+      const there = new Set(all.filter((thread) => run.host.hasThread(id, thread.tid)).map((thread) => thread.id));
+      const threads = [...new Set(order)].filter((thread) => thread !== undefined && there.has(thread)) as number[];
+      return { id, threads: threads.slice(0, mostThreads) };
+    });
+    return this.looking(() => this.moments.values(asked, expressions, place, tid, run.snapshots.peeking));
   }
 
   /** The frame that a client means; without one that of the last stop, or whatever stands in its place. */
@@ -105,6 +111,9 @@ export class SessionMoments {
     }
   }
 }
+
+/** So many are looked at for a frame that the thread in question does not have. */
+const mostThreads = 32;
 
 function known(name: string | undefined): string | null {
   return name === undefined || name === '??' ? null : name;

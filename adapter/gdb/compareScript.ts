@@ -78,10 +78,8 @@ def rollpoint_moment(request, threads, watching):
             at["places"][thread.ptid[1] or thread.ptid[2]] = rollpoint_place(gdb.newest_frame())
             at["frames"][thread.global_num] = rollpoint_frames(request["frames"])
         rollpoint_try(look)
-    def select():
-        [thread.switch() for thread in threads if thread.global_num == watching]
-        rollpoint_select(request["level"], request["function"], request["base"], False)
-    rollpoint_try(select)
+    first = sorted(threads, key=lambda thread: thread.global_num != watching)
+    rollpoint_try(lambda: rollpoint_select_in(first, request, request["base"]))
     at["globals"] = rollpoint_globals.values()
     at["watches"] = [rollpoint_try(lambda: rollpoint_text(gdb.parse_and_eval(text))) for text in request["watches"]]
     return at

@@ -50,15 +50,9 @@ def rollpoint_base(frame):
     except gdb.error:
         return None
 
-def rollpoint_select(level, function, base, strict):
-    """Selects the frame of that call, else of the innermost call of that function."""
-    frame = gdb.newest_frame()
-    if function is None:
-        for _ in range(level):
-            frame = frame.older() or frame
-        frame.select()
-        return
-    found, steps = None, 0
+def rollpoint_frame(function, base):
+    """The frame of that call, else of the innermost call of that function; None where it is not running."""
+    frame, found, steps = gdb.newest_frame(), None, 0
     while frame is not None and steps < 500:
         if frame.name() == function:
             own = rollpoint_base(frame)
@@ -67,9 +61,37 @@ def rollpoint_select(level, function, base, strict):
             if base is None or own is None or own >= base:
                 break
         frame, steps = frame.older(), steps + 1
+    return found
+
+def rollpoint_select(level, function, base, strict):
+    """Selects that frame of the selected thread."""
+    if function is None:
+        frame = gdb.newest_frame()
+        for _ in range(level):
+            frame = frame.older() or frame
+        frame.select()
+        return
+    found = rollpoint_frame(function, base)
     if found is None and strict:
         raise gdb.GdbError('"%s" was not running.' % function)
     (found or gdb.newest_frame()).select()
+
+def rollpoint_select_in(threads, request, base):
+    """Selects the frame in the first of the threads that has it; gives that thread."""
+    for thread in threads if request["function"] is not None else ():
+        try:
+            thread.switch()
+            found = rollpoint_frame(request["function"], base if thread.global_num == request["thread"] else None)
+        except gdb.error:
+            continue
+        if found is not None:
+            found.select()
+            return thread
+    if not threads:
+        raise gdb.GdbError("Thread %d was not there." % request["tid"])
+    threads[0].switch()
+    rollpoint_select(request["level"], request["function"], base, request["strict"])
+    return threads[0]
 
 def rollpoint_text(value):
     """As a client shows it, its type, and all of it as a digest."""
@@ -80,11 +102,13 @@ def rollpoint_text(value):
     text = summary if summary is not None else value.format_string()
     return {"value": text, "type": str(value.type), "digest": hashlib.sha1(full.encode("utf-8", "replace")).hexdigest()}
 
-def rollpoint_evaluate(expressions):
+def rollpoint_evaluate(expressions, thread):
     result = []
     for expression in expressions:
         try:
-            result.append(rollpoint_text(gdb.parse_and_eval(expression)))
+            value = rollpoint_text(gdb.parse_and_eval(expression))
+            value["threadId"] = thread.global_num
+            result.append(value)
         except Exception as error:
             result.append({"message": str(error)})
     return result
@@ -106,8 +130,10 @@ def rollpoint_last_line(_):
     rollpoint_answer({"name": name, "path": path, "line": sal.line if path is not None else None})
 
 def rollpoint_values(text):
-    """Expressions at moments, in one frame; a list for each moment, and the frame's base."""
+    """Expressions at moments, in one frame, of the first thread of each that has it; a list for each moment, and the frame's base."""
     request = json.loads(text)
+    selected = gdb.selected_thread()
+    known = {thread.global_num: thread for thread in gdb.selected_inferior().threads()}
     base, result = request["base"], []
     try:
         if base is None and request["function"] is not None:
@@ -115,13 +141,17 @@ def rollpoint_values(text):
             base = rollpoint_base(gdb.selected_frame())
     except gdb.error:
         pass
-    with RollpointMoments(request["screen"]) as moments:
-        for moment in request["moments"]:
-            try:
-                moments.show(moment)
-                rollpoint_select(request["level"], request["function"], base, request["strict"])
-                result.append(rollpoint_evaluate(request["expressions"]))
-            except Exception as error:
-                result.append([{"message": str(error)} for _ in request["expressions"]])
+    try:
+        with RollpointMoments(request["screen"]) as moments:
+            for moment, threads in zip(request["moments"], request["threads"]):
+                try:
+                    moments.show(moment)
+                    thread = rollpoint_select_in([known[number] for number in threads if number in known], request, base)
+                    result.append(rollpoint_evaluate(request["expressions"], thread))
+                except Exception as error:
+                    result.append([{"message": str(error)} for _ in request["expressions"]])
+    finally:
+        if selected is not None:
+            selected.switch()
     rollpoint_answer({"base": base, "values": result})
 `;

@@ -16,7 +16,8 @@ export interface Place {
   strict: boolean;
 }
 
-export type Valued = { value: string; type: string; digest: string; message?: undefined } | { message: string };
+/** `threadId`: in whose frame. */
+export type Valued = { value: string; type: string; digest: string; threadId: number; message?: undefined } | { message: string };
 
 export interface ValuesCompared {
   variables: { scope: 'local' | 'global' | 'watch'; name: string; type: string; from: string | null; to: string | null; threadId?: number; fromThreadId?: number; function?: string }[];
@@ -34,14 +35,16 @@ export class Moments {
   constructor(private readonly gdb: Gdb) {}
 
   /**
-   * For each moment a value of each expression. `screen`: what is shown, before and after. Between portions
-   * `proceed` is asked; false ends it with what there is.
+   * For each moment a value of each expression, in the first of its threads that has the frame. `tid`: the kernel's id of
+   * the thread of `place`. `screen`: what is shown, before and after.
    */
-  async values(moments: readonly Moment[], expressions: readonly string[], place: Place, screen: Moment, proceed: (done: number) => boolean = () => true): Promise<Valued[][]> {
+  async values(moments: readonly { id: Moment; threads: readonly number[] }[], expressions: readonly string[], place: Place, tid: number, screen: Moment): Promise<Valued[][]> {
+    const { threadId: thread, level, function: name, strict } = place;
     const result: Valued[][] = [];
     let base: number | null = null;
-    for (let at = 0; at < moments.length && proceed(at); at += atOnce) {
-      const request = { moments: moments.slice(at, at + atOnce), expressions, screen, level: place.level, function: place.function, strict: place.strict, base };
+    for (let at = 0; at < moments.length; at += atOnce) {
+      const some = moments.slice(at, at + atOnce);
+      const request = { moments: some.map(({ id }) => id), threads: some.map(({ threads }) => threads), expressions, screen, thread, tid, level, function: name, strict, base };
       const answer: { base: number | null; values: Valued[][] } = await this.call('rollpoint_values', request, place.threadId);
       base = answer.base;
       result.push(...answer.values);
@@ -66,7 +69,7 @@ export class Moments {
   ): Promise<ValuesCompared> {
     const { threadId: thread, level, function: name } = place;
     const files = await this.ownFiles();
-    return this.call('rollpoint_compare', { from, to, threads: tids, stopped, watching, watches, files, screen, level, function: name, base: null, frames: 64 }, thread);
+    return this.call('rollpoint_compare', { from, to, threads: tids, stopped, watching, watches, files, screen, thread, level, function: name, strict: false, base: null, frames: 64 }, thread);
   }
 
   /** Sources of the program itself that gdb has not been asked about; none where this gdb cannot tell whose they are. */

@@ -20,11 +20,13 @@ export function shownValues(points: readonly HistoryPoint[]): Map<SnapshotId, Sh
   const numbers = points.map(({ value }) => numberOf(value)).filter((number) => number !== null);
   const least = Math.min(...numbers);
   const range = Math.max(...numbers) - least;
+  const several = new Set(points.flatMap(({ threadId }) => threadId ?? [])).size > 1;
   return new Map(
-    points.map(({ id, value, changed, message }) => {
+    points.map(({ id, value, changed, threadId, message }) => {
       const number = numberOf(value);
       const share = number === null ? null : range === 0 ? 1 : (number - least) / range;
-      return [id, { text: value ?? message ?? 'not there', changed, share }];
+      const text = value ?? message ?? 'not there';
+      return [id, { text: several && threadId !== undefined ? `${text} in thread ${threadId}` : text, changed, share }];
     }),
   );
 }

@@ -84,6 +84,30 @@ describe('history of a value', () => {
     expect(await client.evaluate('ticks', threadId), 'the snapshot on screen afterwards').to.equal('1');
   });
 
+  it('finds the frame in whatever thread it is, and tells which', async () => {
+    const session = await sessions.launch('turns', [], { snapshots: {} });
+    const { client } = session;
+    const stops = [await session.runTo('@carry')];
+    for (let turn = 1; turn < 6; turn++) stops.push(await session.resume());
+    const { threadId } = stops.at(-1)!;
+    const { frameId } = await client.top(threadId);
+    for (const more of [{ frameId }, {}]) {
+      const points = await history(client, 'load', more);
+      expect(points.map((point) => [point.value ?? point.message, point.threadId])).to.deep.equal(
+        [0, 1, 2, 10, 11, 12].map((load, index) => [String(load), stops[index]!.threadId]),
+      );
+    }
+    expect(await client.evaluate('load', threadId), 'the thread afterwards').to.equal('12');
+    const { id } = (await client.request<{ stackFrames: { id: number; name: string }[] }>('stackTrace', { threadId })).stackFrames.find(({ name }) => name === 'porter')!;
+    const own = await history(client, 'number', { frameId: id });
+    expect(own.map((point) => [point.value, point.threadId]), 'a frame that the thread always has is its own').to.deep.equal(
+      stops.map(() => ['2', threadId]),
+    );
+    const found = await client.request<object>('rollpoint/findChange', { expression: 'total', good: 1, bad: 3, frameId });
+    expect(found).to.deep.include({ before: 2, after: 3 });
+    await client.stopped('data breakpoint');
+  });
+
   it('changes nothing and calls nothing, whatever the expression asks for', async () => {
     const session = await sessions.launch('counter', ['9'], { snapshots: {} });
     const { client } = session;

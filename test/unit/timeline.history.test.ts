@@ -39,6 +39,13 @@ describe('the history of a value', () => {
     ]);
   });
 
+  it('says in which thread, where there are several', () => {
+    const inThreads = (...ids: number[]) => points('5', '7').map((point, index) => ({ ...point, threadId: ids[index]! }));
+    const texts = (...ids: number[]) => [...shownValues(inThreads(...ids)).values()].map(({ text }) => text);
+    expect(texts(2, 3)).to.deep.equal(['5 in thread 2', '7 in thread 3']);
+    expect(texts(2, 2)).to.deep.equal(['5', '7']);
+  });
+
   it('counts the changes', () => {
     expect(historyText({ expression: 'x', points: points('1', '1') })).to.equal('History of x: no change');
     expect(historyText({ expression: 'x', points: points('1', '2') })).to.equal('History of x: 1 change');
