@@ -1,4 +1,4 @@
-// The names that package.json contributes and the code refers to: debug type, view, commands, context keys, settings.
+// The names that package.json contributes and the code refers to: debug type, view, commands, tools, context keys, settings.
 // Must not import anything; a unit test compares it with package.json.
 
 export const debugType = 'rollpoint';
@@ -40,6 +40,16 @@ export const commandIds = {
   zoomOut: 'rollpoint.zoomTimelineOut',
   resetZoom: 'rollpoint.resetTimelineZoom',
   pickProcess: 'rollpoint.pickProcess',
+} as const;
+
+/** Tools for a language model. */
+export const toolNames = {
+  listSnapshots: 'rollpoint_listSnapshots',
+  readValue: 'rollpoint_readValue',
+  valueHistory: 'rollpoint_valueHistory',
+  findChange: 'rollpoint_findChange',
+  compareSnapshots: 'rollpoint_compareSnapshots',
+  restoreSnapshot: 'rollpoint_restoreSnapshot',
 } as const;
 
 export const contextKeys = {

@@ -13,6 +13,7 @@ import { SessionTracker } from './sessionTracker';
 import { registerPeek } from './peek';
 import { registerStatusBar } from './statusBar';
 import { emptyList, type TimelineRow } from './timeline/rows';
+import { registerTools } from './tools';
 import { TimelineView } from './timeline/timelineView';
 import type { SnapshotList } from '../adapter/protocol';
 
@@ -43,6 +44,7 @@ export function activate(context: vscode.ExtensionContext): RollpointApi {
     registerSearch(tracker, view),
     registerBranch(tracker, comparing),
     registerStatusBar(tracker),
+    registerTools(tracker),
   );
   return {
     get timeline() {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { commandIds, contextKeys, debugType, settingsSection, viewId } from '../../extension/contributions';
+import { commandIds, contextKeys, debugType, settingsSection, toolNames, viewId } from '../../extension/contributions';
 import { attachConfiguration, launchConfiguration, withSettings } from '../../extension/launchDefaults';
 import { problemWith, type Attributes, type Surroundings } from '../../extension/preconditions';
 import { findCommand, findPrograms, programBeside, stateOfProgram } from '../../extension/programs';
@@ -19,10 +19,19 @@ interface AttributeSet {
   properties: Record<string, Attribute> & { snapshots: { properties: Record<'auto' | 'memoryLimit' | 'files', Attribute> } };
 }
 
+interface Tool {
+  name: string;
+  displayName: string;
+  userDescription: string;
+  modelDescription: string;
+  inputSchema: { type: string; required?: string[]; properties: Record<string, { description: string }> };
+}
+
 interface Manifest {
   icon: string;
   contributes: {
     commands: { command: string }[];
+    languageModelTools: Tool[];
     breakpoints: { language: string }[];
     configuration: { properties: Record<string, unknown> };
     debuggers: [{ type: string; languages: string[]; configurationAttributes: Record<'launch' | 'attach', AttributeSet> }];
@@ -145,6 +154,17 @@ describe('package.json', () => {
   it('contributes every command that the extension registers, and no other', () => {
     const contributed = contributes.commands.map(({ command }) => command);
     expect(contributed).to.have.members(Object.values(commandIds));
+  });
+
+  it('contributes every tool for language models, with a schema that says what each input is', () => {
+    expect(contributes.languageModelTools.map(({ name }) => name)).to.have.members(Object.values(toolNames));
+    for (const { name, displayName, userDescription, modelDescription, inputSchema } of contributes.languageModelTools) {
+      for (const text of [displayName, userDescription]) expect(text, name).to.match(/^%.+%$/);
+      expect(modelDescription, name).to.match(/\.$/);
+      expect(inputSchema.type, name).to.equal('object');
+      expect(Object.keys(inputSchema.properties), name).to.include.members(inputSchema.required ?? []);
+      for (const { description } of Object.values(inputSchema.properties)) expect(description, name).to.match(/^[A-Z].*\.$/);
+    }
   });
 
   it('names no command, view or context key that does not exist', () => {

@@ -9,6 +9,7 @@ export async function run(): Promise<void> {
   await import('./configuration.test');
   await import('./session.test');
   await import('./consent.test');
+  await import('./tools.test');
   await import('./attach.test');
   const failures = await new Promise<number>((resolve) => mocha.run(resolve));
   if (failures > 0) throw new Error(`${failures} of the extension's tests failed.`);
