@@ -84,9 +84,22 @@ std::span<const uint32_t> file_call_numbers() { return kNumbers; }
 
 bool is_file_call(uint64_t number) { return std::find(kNumbers.begin(), kNumbers.end(), number) != kNumbers.end(); }
 
-FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee, uint64_t number) {
+CallArguments arguments_at_instruction(tracee::Tracee& tracee) {
+  const auto& r = tracee.registers();
+  return {r.rax, {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9}};
+}
+
+CallArguments arguments_at_relay(tracee::Process& process, tracee::Tracee& tracee, NumberIn number) {
+  const auto& r = tracee.registers();
+  uint64_t seventh = 0;
+  process.memory().read(r.rsp, &seventh, sizeof seventh);
+  if (number == NumberIn::kFirstArgument) return {r.rdi, {r.rsi, r.rdx, r.rcx, r.r8, r.r9, seventh}};
+  return {seventh, {r.rdi, r.rsi, r.rdx, r.rcx, r.r8, r.r9}};
+}
+
+FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee, const CallArguments& arguments) {
   FileCall call;
-  const auto r = tracee.registers();
+  const auto& [a, b, c, d, e, f] = arguments.values;
   auto add = [&](uint64_t directory, uint64_t address, bool follow, bool content, bool loses_name) {
     if (auto path = place(process, tracee.tid(), static_cast<int>(directory), address, follow); !path.empty())
       call.places.push_back({std::move(path), content, loses_name});
@@ -96,34 +109,35 @@ FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee, uint64
     if ((flags & O_ACCMODE) == O_RDONLY && !(flags & (O_CREAT | O_TRUNC))) return;
     add(directory, address, !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL), true, false);
   };
+  auto add_rename = [&](uint64_t from_directory, uint64_t from, uint64_t to_directory, uint64_t to) {
+    add(from_directory, from, false, false, false);
+    if (call.places.empty()) return;
+    call.from = call.places.back().path;
+    add(to_directory, to, false, true, true);
+    if (call.places.size() > 1) call.to = call.places.back().path;
+  };
   const auto here = static_cast<uint64_t>(AT_FDCWD);
-  switch (number) {
-    case SYS_open: add_open(here, r.rdi, r.rsi); break;
-    case SYS_creat: add(here, r.rdi, true, true, false); break;
-    case SYS_openat: add_open(r.rdi, r.rsi, r.rdx); break;
+  switch (arguments.number) {
+    case SYS_open: add_open(here, a, b); break;
+    case SYS_creat: add(here, a, true, true, false); break;
+    case SYS_openat: add_open(a, b, c); break;
     case SYS_openat2: {
       uint64_t flags = 0;  // first member of struct open_how (openat2(2))
-      if (process.memory().read(r.rdx, &flags, sizeof flags) == sizeof flags) add_open(r.rdi, r.rsi, flags);
+      if (process.memory().read(c, &flags, sizeof flags) == sizeof flags) add_open(a, b, flags);
       break;
     }
-    case SYS_truncate: add(here, r.rdi, true, true, false); break;
-    case SYS_chmod: add(here, r.rdi, true, true, false); break;
-    case SYS_rename:
-      add(here, r.rdi, false, false, false);
-      add(here, r.rsi, false, true, true);
-      break;
+    case SYS_truncate: add(here, a, true, true, false); break;
+    case SYS_chmod: add(here, a, true, true, false); break;
+    case SYS_rename: add_rename(here, a, here, b); break;
     case SYS_renameat:
-    case SYS_renameat2:
-      add(r.rdi, r.rsi, false, false, false);
-      add(r.rdx, r.r10, false, true, true);
-      break;
-    case SYS_unlink: add(here, r.rdi, false, true, true); break;
-    case SYS_unlinkat: add(r.rdi, r.rsi, false, true, true); break;
-    case SYS_rmdir: case SYS_mkdir: case SYS_mknod: add(here, r.rdi, false, false, false); break;
-    case SYS_mkdirat: case SYS_mknodat: add(r.rdi, r.rsi, false, false, false); break;
-    case SYS_link: case SYS_symlink: add(here, r.rsi, false, false, false); break;
-    case SYS_linkat: add(r.rdx, r.r10, false, false, false); break;
-    case SYS_symlinkat: add(r.rsi, r.rdx, false, false, false); break;
+    case SYS_renameat2: add_rename(a, b, c, d); break;
+    case SYS_unlink: add(here, a, false, true, true); break;
+    case SYS_unlinkat: add(a, b, false, true, true); break;
+    case SYS_rmdir: case SYS_mkdir: case SYS_mknod: add(here, a, false, false, false); break;
+    case SYS_mkdirat: case SYS_mknodat: add(a, b, false, false, false); break;
+    case SYS_link: case SYS_symlink: add(here, b, false, false, false); break;
+    case SYS_linkat: add(c, d, false, false, false); break;
+    case SYS_symlinkat: add(b, c, false, false, false); break;
     default: break;
   }
   return call;

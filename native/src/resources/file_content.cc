@@ -1,6 +1,8 @@
 #include "resources/file_content.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -125,6 +127,43 @@ uint64_t write_blocks(PageTablePool& pool, int fd, const PageTable& wanted, int6
     if (offset < size) put(block, pool.store().data(wanted.find(block)), static_cast<size_t>(std::min<int64_t>(kPageSize, size - offset)));
   }
   return written;
+}
+
+std::shared_ptr<util::UniqueFd> clone_file(int fd, const std::string& folder) {
+  util::UniqueFd clone(open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!clone || ioctl(clone.get(), FICLONE, fd) < 0) return nullptr;
+  return std::make_shared<util::UniqueFd>(std::move(clone));
+}
+
+namespace {
+
+// Calls fn(offset, wanted content, length) for each piece in which two files differ, until it returns false.
+void for_each_other_piece(int fd, int wanted, int64_t size, const std::function<bool(int64_t, const std::byte*, size_t)>& fn) {
+  std::vector<std::byte> now(kChunk), then(kChunk);
+  for (int64_t offset = 0; offset < size; offset += static_cast<int64_t>(kChunk)) {
+    const auto length = static_cast<size_t>(std::min<int64_t>(kChunk, size - offset));
+    read_chunk(fd, now.data(), length, offset);
+    read_chunk(wanted, then.data(), length, offset);
+    if (memcmp(now.data(), then.data(), length) != 0 && !fn(offset, then.data(), length)) return;
+  }
+}
+
+}  // namespace
+
+void put_clone(int fd, int clone, int64_t size) {
+  // The end of the one must be that of the other, or lie at a block's (ioctl_ficlone(2)).
+  if (ftruncate(fd, size) < 0) throw util::SysError("set the size of a file", errno);
+  if (ioctl(fd, FICLONE, clone) == 0) return;
+  for_each_other_piece(fd, clone, size, [&](int64_t offset, const std::byte* content, size_t length) {
+    write_all(fd, content, length, offset);
+    return true;
+  });
+}
+
+bool equals_clone(int fd, int clone, int64_t size) {
+  bool equal = true;
+  for_each_other_piece(fd, clone, size, [&](int64_t, const std::byte*, size_t) { return equal = false; });
+  return equal;
 }
 
 bool equals_blocks(PageTablePool& pool, int fd, const PageTable& wanted, int64_t size) {

@@ -79,7 +79,13 @@ bool FileJournal::read_block(const FilesState& wanted, const FileId& id, uint64_
   const FileVersion* version = nullptr;
   if (auto it = wanted.files.find(id); it != wanted.files.end()) version = it->second.version.get();
   else if (auto base = files_.find(id); base != files_.end()) version = base->second.version.get();
-  if (!version || !version->blocks || block * memory::kPageSize >= static_cast<uint64_t>(version->info.st_size)) return false;
+  if (!version || block * memory::kPageSize >= static_cast<uint64_t>(version->info.st_size)) return false;
+  if (version->clone) {
+    const ssize_t got = pread(version->clone->get(), out, memory::kPageSize, static_cast<off_t>(block * memory::kPageSize));
+    if (got >= 0) memset(out + got, 0, memory::kPageSize - static_cast<size_t>(got));
+    return got >= 0;
+  }
+  if (!version->blocks) return false;
   memcpy(out, store_.data(version->blocks->find(block)), memory::kPageSize);
   return true;
 }
@@ -108,7 +114,7 @@ util::Warnings FileJournal::foresee(const FilesState& wanted) {
   for (auto& [id, content] : contents(wanted)) {
     auto& file = *content.file;
     if (content.generation != file.generation) left.push_back(others_content(file));
-    else if (content.version != file.latest && !content.version->blocks && !same_stamp(*file.latest, *content.version)) left.push_back(not_kept(file, *content.version));
+    else if (content.version != file.latest && !content.version->kept() && !same_stamp(*file.latest, *content.version)) left.push_back(not_kept(file, *content.version));
   }
   for (auto& [id, known] : files_)
     if (is_unseen(known, wanted)) left.push_back(unseen(*known.file));
@@ -151,7 +157,7 @@ util::Warnings FileJournal::restore(pid_t pid, const FilesState& wanted) {
 void FileJournal::restore_content(KnownFile& file, const std::shared_ptr<FileVersion>& wanted, util::Warnings* left) {
   const bool changed = wanted != file.latest || !file.mappers.empty();
   if (!changed) return;
-  if (!wanted->blocks) {
+  if (!wanted->kept()) {
     // Never opened for writing while it was like this, or not kept: whoever has written since could not be undone.
     if (same_stamp(*file.latest, *wanted)) {
       restore_attributes(file, wanted->info);
@@ -164,7 +170,7 @@ void FileJournal::restore_content(KnownFile& file, const std::shared_ptr<FileVer
       const auto fd = open_for_writing(file);
       if (!fd) throw util::SysError("open", errno);
       const auto* known = file.mappers.empty() && file.latest->blocks ? &*file.latest->blocks : nullptr;
-      write_blocks(pool_, fd.get(), *wanted->blocks, wanted->info.st_size, known);
+      write_version(fd.get(), *wanted, known);
     } catch (const util::SysError& error) {
       if (left) left->push_back({"fileContent", "The contents of " + file.path + " could not be put back (" + error.what() + ")."});
       return;
@@ -175,6 +181,12 @@ void FileJournal::restore_content(KnownFile& file, const std::shared_ptr<FileVer
   if (fstat(file.pin.get(), &file.seen) == 0) file.seen_at = 0;  // whatever comes next is looked at anew
 }
 
+// `known`: what the file is known to hold.
+void FileJournal::write_version(int fd, const FileVersion& wanted, const memory::PageTable* known) {
+  if (wanted.clone) put_clone(fd, wanted.clone->get(), wanted.info.st_size);
+  else write_blocks(pool_, fd, *wanted.blocks, wanted.info.st_size, known);
+}
+
 void FileJournal::finish(const FilesState& wanted) {
   if (!wanted.rewind) return;
   for (auto& [id, content] : contents(wanted)) {
@@ -183,20 +195,45 @@ void FileJournal::finish(const FilesState& wanted) {
   }
 }
 
-void FileJournal::restore_directories(const std::map<std::string, NameState>& wanted, util::Warnings& left) {
+// With all that is known to be in it.
+void FileJournal::move_folder(const std::string& from, const std::string& to) {
+  if (rename(from.c_str(), to.c_str()) < 0) return;
+  std::vector<std::string> below{""};
+  for (auto it = names_.upper_bound(from + '/'); it != names_.end() && it->first.starts_with(from + '/'); ++it) below.push_back(it->first.substr(from.size()));
+  for (auto& name : below) names_.try_emplace(to + name);
+  for (auto& [path, name] : names_) name.latest = read_name(path, false);
+}
+
+// Folders that are wanted stand where they are wanted, whatever is in them; those that are not are still there.
+void FileJournal::restore_folders(const std::map<std::string, NameState>& wanted, util::Warnings& left) {
   for (auto& [path, state] : wanted) {  // outer ones first, by the order of their names
     if (state.kind != Kind::kDirectory) continue;
-    if (const auto now = names_.at(path).latest.kind; now == Kind::kFile || now == Kind::kLink) unlink(path.c_str());
-    auto moved = std::find_if(names_.begin(), names_.end(), [&](auto& entry) { return entry.second.latest.kind == Kind::kDirectory && entry.second.latest.folder == state.folder; });
-    if (moved != names_.end() && moved->first != path && rename(moved->first.c_str(), path.c_str()) == 0) {
-      for (auto& [other, name] : names_) name.latest = read_name(other, false);
+    const auto stands_at = [&] {
+      return std::find_if(names_.begin(), names_.end(), [&](auto& entry) { return entry.second.latest.kind == Kind::kDirectory && state.folder && entry.second.latest.folder == state.folder; });
+    };
+    auto moved = stands_at();
+    const auto now = names_.at(path).latest;
+    if (now.kind == Kind::kFile || now.kind == Kind::kLink) {
+      if (now.file) keep_alive(*now.file);
+      unlink(path.c_str());
+    } else if (now.kind == Kind::kDirectory && now.folder != state.folder) {
+      const bool wanted_elsewhere = std::any_of(wanted.begin(), wanted.end(), [&](auto& entry) { return entry.second.kind == Kind::kDirectory && entry.second.folder == now.folder; });
+      if (moved != names_.end() || wanted_elsewhere) move_folder(path, aside(path));
+      moved = stands_at();
+    }
+    const bool is_new = names_.at(path).latest.kind != Kind::kDirectory;
+    if (moved != names_.end() && moved->first != path) {
+      move_folder(moved->first, path);
     } else if (mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) {
       left.push_back({"fileName", "The folder " + path + " could not be made again (" + util::errno_name(errno) + ")."});
-    } else {
-      chmod(path.c_str(), state.mode);
-      if (state.folder && names_.at(path).latest.kind != Kind::kDirectory) renew(*state.folder, path);
-      names_.at(path).latest = read_name(path, false);
+      continue;
+    } else if (state.folder && is_new) {
+      renew(*state.folder, path);
     }
+    chmod(path.c_str(), state.mode);
+    auto& stands = names_.at(path).latest;
+    stands = read_name(path, false);
+    if (moved != names_.end() && stands.folder != state.folder) left.push_back({"fileName", "The folder " + path + " could not be put back: another one stands there."});
   }
 }
 
@@ -215,41 +252,40 @@ bool FileJournal::restore_name(const std::string& path, const NameState& wanted,
     keeper_.drop(file.id);
     return true;
   }
-  if (!file.latest->blocks) return false;
+  if (!file.latest->kept()) return false;
   // Nothing leads to it any more: another file with the same content takes its place, for all snapshots.
   UniqueFd fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd) return false;
-  write_blocks(pool_, fd.get(), *file.latest->blocks, file.latest->info.st_size, nullptr);
+  write_version(fd.get(), *file.latest, nullptr);
   if (rename(temporary.c_str(), path.c_str()) < 0) return false;
   left.push_back({"fileName", path + " was made anew with its contents; who had it open still has the former one."});
   return true;
 }
 
-bool FileJournal::differs(const Watched& name, const NameState& wanted) {
-  const bool both_folders = wanted.kind == Kind::kDirectory && name.latest.kind == Kind::kDirectory;
-  return !(wanted == name.latest) && wanted.kind != Kind::kOther && !both_folders;
-}
+bool FileJournal::differs(const Watched& name, const NameState& wanted) { return !(wanted == name.latest) && wanted.kind != Kind::kOther; }
 
-void FileJournal::restore_names(const FilesState& wanted, util::Warnings& left) {
-  std::map<std::string, NameState> to_do;
+std::map<std::string, NameState> FileJournal::names_to_restore(const FilesState& wanted, util::Warnings* left) {
+  std::map<std::string, NameState> result;
   for (auto& [path, name] : names_) {
     const auto* found = find(wanted, path);
     const auto& state = found ? found->state : name.base;
     if (!differs(name, state)) continue;
-    if (name.generation != (found ? found->generation : 0)) {
-      left.push_back(others_name(path));
-      continue;
-    }
-    to_do.emplace(path, state);
+    if (name.generation == (found ? found->generation : 0)) result.emplace(path, state);
+    else if (left) left->push_back(others_name(path));
   }
+  return result;
+}
+
+void FileJournal::restore_names(const FilesState& wanted, util::Warnings& left) {
+  restore_folders(names_to_restore(wanted, &left), left);
+  const auto to_do = names_to_restore(wanted, nullptr);
   // What is displaced may be wanted by another snapshot.
   for (auto& [path, state] : to_do)
     if (auto& now = names_.at(path).latest; now.file) keep_alive(*now.file);
-  restore_directories(to_do, left);
   for (auto it = to_do.rbegin(); it != to_do.rend(); ++it) {  // inner ones first
     const auto& [path, state] = *it;
     const auto now = names_.at(path).latest.kind;
-    if (state.kind != Kind::kAbsent && (state.kind == Kind::kDirectory || now != Kind::kDirectory)) continue;
+    if (state.kind == Kind::kDirectory || (state.kind != Kind::kAbsent && now != Kind::kDirectory)) continue;
     const int failed = now == Kind::kDirectory ? rmdir(path.c_str()) : unlink(path.c_str());
     if (failed && errno != ENOENT) left.push_back({"fileName", path + " could not be removed (" + util::errno_name(errno) + ")."});
   }
@@ -263,12 +299,15 @@ std::vector<std::string> FileJournal::compare(const FilesState& wanted) {
   if (!wanted.rewind) return result;
   for (auto& [id, content] : wanted.files) {
     auto& file = *content.file;
-    if (!content.version->blocks || content.generation != file.generation) continue;
+    if (!content.version->kept() || content.generation != file.generation) continue;
     struct stat now {};
     UniqueFd fd(open(pinned(file).c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd || fstat(fd.get(), &now) < 0) continue;
     const auto& info = content.version->info;
-    if (now.st_size != info.st_size || !equals_blocks(pool_, fd.get(), *content.version->blocks, info.st_size)) result.push_back("The contents of " + file.path + " differ.");
+    const auto equal = [&](const FileVersion& version) {
+      return version.clone ? equals_clone(fd.get(), version.clone->get(), info.st_size) : equals_blocks(pool_, fd.get(), *version.blocks, info.st_size);
+    };
+    if (now.st_size != info.st_size || !equal(*content.version)) result.push_back("The contents of " + file.path + " differ.");
     if ((now.st_mode & 07777) != (info.st_mode & 07777)) result.push_back("The mode of " + file.path + " differs.");
     if (!same_time(now.st_mtim, info.st_mtim)) result.push_back("The time of " + file.path + " differs.");
   }

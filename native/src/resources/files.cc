@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "util/error.h"
@@ -65,6 +66,9 @@ size_t most_files() {
   rlimit limit{};
   return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : 512;
 }
+
+// Entries of a renamed folder that are looked at, of those that the program has not touched.
+constexpr size_t kMostMoved = 256;
 
 std::string size_text(uint64_t bytes) {
   if (bytes < 1024) return std::to_string(bytes) + " bytes";
@@ -125,16 +129,16 @@ void FileJournal::renew(KnownFolder& folder, const std::string& path) {
 // Reads what `latest` lacks yet; the file is as it was when last looked at.
 void FileJournal::fill(KnownFile& file) {
   auto& version = *file.latest;
-  if (version.blocks || !version.why_not.empty()) return;
-  const uint64_t bytes = std::min(static_cast<uint64_t>(file.seen.st_blocks) * 512, static_cast<uint64_t>(file.seen.st_size));
-  if (store_.bytes() + bytes > limit) {
-    version.why_not = "they are " + size_text(bytes) + ", more than what is left of the " + size_text(limit) + " that are kept of files.";
-    return;
-  }
+  if (version.kept() || !version.why_not.empty()) return;
   UniqueFd fd(open(pinned(file).c_str(), O_RDONLY | O_CLOEXEC | O_NOATIME));
   if (!fd) fd.reset(open(pinned(file).c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
     version.why_not = "the file cannot be read (" + util::errno_name(errno) + ").";
+    return;
+  }
+  const uint64_t bytes = std::min(static_cast<uint64_t>(file.seen.st_blocks) * 512, static_cast<uint64_t>(file.seen.st_size));
+  if (store_.bytes() + bytes > limit) {
+    if (!keep_clone(file, fd.get(), version)) version.why_not = "they are " + size_text(bytes) + ", more than what is left of the " + size_text(limit) + " that are kept of files.";
     return;
   }
   try {
@@ -144,13 +148,21 @@ void FileJournal::fill(KnownFile& file) {
   }
 }
 
+// What is too large to be read may be shared on the disk.
+bool FileJournal::keep_clone(const KnownFile& file, int fd, FileVersion& version) {
+  const auto slash = file.path.rfind('/');
+  if (slash == std::string::npos || file.path.ends_with(" (deleted)")) return false;
+  version.clone = clone_file(fd, file.path.substr(0, slash + 1));
+  return version.clone != nullptr;
+}
+
 // Brings `latest` up to date, and finds out whose change it was.
 void FileJournal::look(KnownFile& file) {
   struct stat info {};
   if (fstat(file.pin.get(), &info) < 0) return;
   const bool mine = ran_ && (!file.writers.empty() || file.noted);
   const bool same = same_content_look(info, file.seen) && (!mine || nanoseconds(info.st_ctim) == nanoseconds(file.seen.st_ctim));
-  if (same && !(mine && file.latest->blocks && (!file.mappers.empty() || too_fresh(file.seen, file.seen_at)))) {
+  if (same && !(mine && file.latest->kept() && (!file.mappers.empty() || too_fresh(file.seen, file.seen_at)))) {
     if (info.st_mode != file.seen.st_mode || info.st_uid != file.seen.st_uid || info.st_gid != file.seen.st_gid) {
       file.latest = std::make_shared<FileVersion>(*file.latest);
       file.latest->info = info;
@@ -176,10 +188,10 @@ void FileJournal::look(KnownFile& file) {
     UniqueFd fd(open(pinned(file).c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) throw util::SysError("open", errno);
     const uint64_t bytes = static_cast<uint64_t>(info.st_blocks) * 512, former = static_cast<uint64_t>(before->info.st_blocks) * 512;
-    if (store_.bytes() + (bytes > former ? bytes - former : 0) > limit)
-      file.latest->why_not = "there is no room left in the " + size_text(limit) + " that are kept of files.";
-    else
+    if (store_.bytes() + (bytes > former ? bytes - former : 0) <= limit)
       file.latest->blocks = read_blocks(pool_, fd.get(), info.st_size, &*before->blocks);
+    else if (!keep_clone(file, fd.get(), *file.latest))
+      file.latest->why_not = "there is no room left in the " + size_text(limit) + " that are kept of files.";
   } catch (const util::SysError& error) {
     file.latest->why_not = std::string("the file cannot be read (") + error.what() + ").";
   }
@@ -245,7 +257,35 @@ void FileJournal::keep_alive(KnownFile& file) {
   if (fstat(file.pin.get(), &info) == 0) file.seen = info;
 }
 
+// What stood there before is known, and what will stand there is the debuggee's doing.
+void FileJournal::note_name(const std::string& path) {
+  const bool known = names_.contains(path);
+  auto& name = watch(path, false);
+  if (known && !name.noted) look(path, name);
+  name.noted = true;
+}
+
+// A folder takes along what is in it: each name below it stands for something else afterwards.
+void FileJournal::note_moved(const std::string& from, const std::string& to) {
+  struct stat info {};
+  std::set<std::string> inside;
+  for (const auto& [folder, other] : {std::pair{from, to}, {to, from}}) {
+    if (lstat(folder.c_str(), &info) < 0 || !S_ISDIR(info.st_mode)) continue;
+    for (auto it = names_.upper_bound(folder + '/'); it != names_.end() && it->first.starts_with(folder + '/'); ++it) inside.insert(it->first.substr(folder.size()));
+    // Those that the program has not touched yet too: it may do so under their new names.
+    std::error_code error;
+    size_t seen = 0;
+    for (std::filesystem::recursive_directory_iterator entry(folder, std::filesystem::directory_options::skip_permission_denied, error), end; !error && entry != end && seen < kMostMoved; entry.increment(error), ++seen)
+      inside.insert(entry->path().string().substr(folder.size()));
+  }
+  for (auto& below : inside) {
+    note_name(from + below);
+    note_name(to + below);
+  }
+}
+
 void FileJournal::note(const FileCall& call) {
+  if (!call.to.empty()) note_moved(call.from, call.to);
   for (auto& place : call.places) {
     const bool known = names_.contains(place.path);
     auto& name = watch(place.path, place.content && !place.loses_name);

@@ -116,7 +116,12 @@ class FileJournal {
   void look(const std::string& path, Watched& name);
   NameState read_name(const std::string& path, bool with_content);
   Watched& watch(const std::string& path, bool with_content);
+  void note_name(const std::string& path);
+  void note_moved(const std::string& from, const std::string& to);
+  void move_folder(const std::string& from, const std::string& to);
   void fill(KnownFile& file);
+  bool keep_clone(const KnownFile& file, int fd, FileVersion& version);
+  void write_version(int fd, const FileVersion& wanted, const memory::PageTable* known);
   void keep_alive(KnownFile& file);
   void refresh();
   const FilesState::Name* find(const FilesState& wanted, const std::string& path) const;
@@ -124,7 +129,8 @@ class FileJournal {
   /// Whether what stands there is to be replaced.
   static bool differs(const Watched& name, const NameState& wanted);
   void restore_names(const FilesState& wanted, util::Warnings& left);
-  void restore_directories(const std::map<std::string, NameState>& wanted, util::Warnings& left);
+  std::map<std::string, NameState> names_to_restore(const FilesState& wanted, util::Warnings* left);
+  void restore_folders(const std::map<std::string, NameState>& wanted, util::Warnings& left);
   bool restore_name(const std::string& path, const NameState& wanted, util::Warnings& left);
   void restore_content(KnownFile& file, const std::shared_ptr<FileVersion>& wanted, util::Warnings* left);
   bool is_unseen(const Base& base, const FilesState& wanted) const { return base.unseen && !base.version && !wanted.files.contains(base.file->id); }

@@ -186,8 +186,8 @@ void warn(EngineState& state, Snapshot& snapshot, bool children_are_held) {
   // Linux x86/shstk.rst: return addresses that no program may write.
   if (process.status_field("x86_Thread_features").find("shstk") != std::string::npos)
     tell("shadowStack", "The program runs with a shadow stack, which Rollpoint cannot put back: a rollback may be refused by the processor. Run it with GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK.");
-  if (snapshot.state.files.rewind && state.followed && state.exit_sites.of_files().empty() && !std::exchange(state.told_no_file_site, true))
-    tell("fileCalls", "No place was found where this program opens and changes files (it does without a C library that Rollpoint knows): a file that it opens, writes and closes between two snapshots does not come back, and is not noticed. Files that are open at a snapshot are.");
+  if (snapshot.state.files.rewind && state.followed && state.exit_sites.misses_files() && !std::exchange(state.told_no_file_site, true))
+    tell("fileCalls", "This program opens and changes files in places that Rollpoint does not find (it does without a C library that Rollpoint knows, as programs in Go do): a file that it opens, writes and closes between two snapshots does not come back, and is not noticed. Files that are open at a snapshot are.");
   if (children_are_held) return;
   const std::string base = "/proc/" + std::to_string(process.pid());
   for (auto& [tid, thread] : snapshot.threads) {

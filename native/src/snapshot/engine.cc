@@ -166,6 +166,10 @@ std::vector<uint64_t> Engine::file_sites() const {
   return rewinds_files() ? state_->exit_sites.of_files() : std::vector<uint64_t>{};
 }
 
+RelaySites Engine::relay_sites() const {
+  return rewinds_files() ? state_->exit_sites.relays_to_files() : RelaySites{};
+}
+
 bool Engine::rewinds_files() const {
   return std::any_of(state_->snapshots.begin(), state_->snapshots.end(), [](auto& entry) { return entry.second->state.files.rewind; });
 }

@@ -11,6 +11,7 @@
 
 #include "resources/files.h"
 #include "resources/process_state.h"
+#include "snapshot/relay_sites.h"
 #include "snapshot/types.h"
 #include "tracee/process.h"
 
@@ -77,6 +78,7 @@ class Engine {
   std::vector<uint64_t> exit_sites(bool of_program);
   /// Where the program makes calls that change files; none when no snapshot is to bring contents back.
   std::vector<uint64_t> file_sites() const;
+  RelaySites relay_sites() const;
   bool rewinds_files() const;
   const std::shared_ptr<resources::FileJournal>& files() const;
   bool has_snapshots() const;

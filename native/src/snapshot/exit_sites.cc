@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <span>
 
 #include "resources/file_calls.h"
+#include "util/elf_imports.h"
 #include "util/error.h"
 #include "util/instruction_length.h"
 #include "util/unique_fd.h"
@@ -58,39 +60,46 @@ std::vector<uint64_t> join(const std::vector<uint64_t>& a, const std::vector<uin
 
 }  // namespace
 
-// `from_file`: through /proc/PID/exe, since reading long text through the process would make it resident there.
-ExitSites::Sites ExitSites::search(tracee::Process& process, const std::vector<const memory::Vma*>& texts, bool from_file) {
-  Sites sites;
-  std::vector<uint8_t> code;
+// Through the file where that can be: reading long text through the process would make it resident there.
+void ExitSites::search(tracee::Process& process, const memory::Vma& vma, Text kind, Sites& sites) {
+  std::vector<uint8_t> code(vma.bytes());
   util::UniqueFd file;
-  if (from_file) file = util::UniqueFd(open(("/proc/" + std::to_string(process.pid()) + "/exe").c_str(), O_RDONLY | O_CLOEXEC));
-  for (auto* vma : texts) {
-    code.resize(vma->bytes());
-    const ssize_t got = file ? pread(file.get(), code.data(), code.size(), static_cast<off_t>(vma->offset))
-                             : static_cast<ssize_t>(process.memory().read(vma->start, code.data(), code.size()));
-    code.resize(got < 0 ? 0 : static_cast<size_t>(got));
-    const uint8_t* const begin = code.data();
-    const uint8_t* const end = begin + code.size();
-    for (const uint8_t* from = begin; from < end;) {
-      auto* hit = static_cast<const uint8_t*>(memmem(from, static_cast<size_t>(end - from), arch::kSyscallInstruction.data(), arch::kSyscallLength));
-      if (!hit) break;
-      from = hit + arch::kSyscallLength;
-      const std::span before(std::max(begin, hit - std::min<ptrdiff_t>(hit - begin, kWindow)), hit);
-      const bool thread = loads_number(before, SYS_exit), program = loads_number(before, SYS_exit_group);
-      const auto close_by = before.last(std::min(before.size(), kFileWindow));
-      const auto numbers = resources::file_call_numbers();
-      const bool file = std::any_of(numbers.begin(), numbers.end(), [&](uint32_t number) { return loads_number(close_by, number, Into::kAccumulator); });
-      if (!thread && !program && !file) continue;
-      const uint64_t address = vma->start + static_cast<uint64_t>(hit - begin);
-      std::array<uint8_t, arch::kSyscallLength> now{};
-      // Relocated, unpacked or patched since it was loaded.
-      if (process.memory().read(address, now.data(), now.size()) != now.size() || now != arch::kSyscallInstruction) continue;
-      if (file) sites.files.push_back(address);
-      if (thread) sites.thread.push_back(address);
-      if (program) sites.program.push_back(address);
-    }
+  if (kind != Text::kCLibrary) {
+    file.reset(open((kind == Text::kExecutable ? "/proc/" + std::to_string(process.pid()) + "/exe" : vma.path).c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat info {};
+    if (kind == Text::kOther && (!file || fstat(file.get(), &info) < 0 || info.st_ino != vma.inode)) return;
   }
-  return sites;
+  const ssize_t got = file ? pread(file.get(), code.data(), code.size(), static_cast<off_t>(vma.offset))
+                           : static_cast<ssize_t>(process.memory().read(vma.start, code.data(), code.size()));
+  code.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  const uint8_t* const begin = code.data();
+  const uint8_t* const end = begin + code.size();
+  for (const uint8_t* from = begin; from < end;) {
+    auto* hit = static_cast<const uint8_t*>(memmem(from, static_cast<size_t>(end - from), arch::kSyscallInstruction.data(), arch::kSyscallLength));
+    if (!hit) break;
+    from = hit + arch::kSyscallLength;
+    const std::span before(std::max(begin, hit - std::min<ptrdiff_t>(hit - begin, kWindow)), hit);
+    const bool thread = kind != Text::kOther && loads_number(before, SYS_exit), program = kind != Text::kOther && loads_number(before, SYS_exit_group);
+    const auto close_by = before.last(std::min(before.size(), kFileWindow));
+    const auto numbers = resources::file_call_numbers();
+    const bool changes_files = std::any_of(numbers.begin(), numbers.end(), [&](uint32_t number) { return loads_number(close_by, number, Into::kAccumulator); });
+    if (!thread && !program && !changes_files) continue;
+    const uint64_t address = vma.start + static_cast<uint64_t>(hit - begin);
+    std::array<uint8_t, arch::kSyscallLength> now{};
+    // Relocated, unpacked or patched since it was loaded.
+    if (process.memory().read(address, now.data(), now.size()) != now.size() || now != arch::kSyscallInstruction) continue;
+    if (changes_files) sites.files.push_back(address);
+    if (thread) sites.thread.push_back(address);
+    if (program) sites.program.push_back(address);
+  }
+  const snapshot::Text text{code, vma.start};
+  if (kind != Text::kOther) sites.relays.merge(find_own_relays(text, kind == Text::kCLibrary));
+  if (kind == Text::kExecutable) sites.open_relay = sites.open_relay || has_open_relay(text);
+  if (kind == Text::kCLibrary || !file) return;
+  const auto imports = util::find_imports(file.get(), "syscall", vma.offset);
+  std::set<uint64_t> slots;
+  for (uint64_t slot : imports.slots) slots.insert(slot - imports.text_address + vma.start);
+  sites.relays.merge(find_imported_relays(text, slots));
 }
 
 void ExitSites::read_executable(tracee::Process& process, const std::vector<memory::Vma>& maps) {
@@ -99,9 +108,8 @@ void ExitSites::read_executable(tracee::Process& process, const std::vector<memo
   for (auto& vma : maps)
     if ((vma.prot & PROT_EXEC) && vma.path == path) found.push_back(vma);
   if (found == executable_texts_) return;
-  std::vector<const memory::Vma*> texts;
-  for (auto& vma : found) texts.push_back(&vma);
-  executable_ = search(process, texts, true);
+  executable_ = {};
+  for (auto& vma : found) search(process, vma, Text::kExecutable, executable_);
   executable_texts_ = std::move(found);
 }
 
@@ -119,13 +127,38 @@ void ExitSites::refresh(tracee::Process& process, const std::vector<memory::Vma>
   for (auto& vma : maps)
     if ((vma.prot & PROT_EXEC) && vma.is_file()) texts.push_back(vma);
   if (texts == texts_) return;
-  std::vector<const memory::Vma*> library;
-  for (auto& vma : texts)
-    if (is_c_library(vma)) library.push_back(&vma);
-  library_ = search(process, library, false);
-  has_library_ = !library.empty();
+  library_ = {};
+  has_library_ = has_shadow_stack_ = false;
+  std::map<std::tuple<uint64_t, dev_t, ino_t>, Sites> others;
+  const std::string executable = process.executable();
+  for (auto& vma : texts) {
+    if (is_c_library(vma)) {
+      search(process, vma, Text::kCLibrary, library_);
+      has_library_ = true;
+    } else if (vma.path != executable) {
+      const std::tuple key{vma.start, vma.device, vma.inode};
+      if (auto node = others_.extract(key)) others.insert(std::move(node));
+      else search(process, vma, Text::kOther, others[key]);
+    }
+  }
+  others_ = std::move(others);
   texts_ = std::move(texts);
   read_executable(process, maps);
+  has_shadow_stack_ = !relays_to_files().empty() && process.status_field("x86_Thread_features").find("shstk") != std::string::npos;
+}
+
+std::vector<uint64_t> ExitSites::of_files() const {
+  auto sites = join(library_.files, executable_.files);
+  for (auto& [key, other] : others_) sites.insert(sites.end(), other.files.begin(), other.files.end());
+  return sites;
+}
+
+RelaySites ExitSites::relays_to_files() const {
+  if (has_shadow_stack_) return {};
+  RelaySites sites = library_.relays;
+  sites.insert(executable_.relays.begin(), executable_.relays.end());
+  for (auto& [key, other] : others_) sites.insert(other.relays.begin(), other.relays.end());
+  return sites;
 }
 
 std::vector<uint64_t> ExitSites::of_threads() const { return has_library_ ? library_.thread : executable_.thread; }

@@ -46,10 +46,35 @@ bool RunControl::detour(Tracee& tracee) {
 
 // True when the thread was dealt with here.
 bool RunControl::at_file_call(Tracee& tracee) {
-  const auto number = tracee.registers().rax;
-  if (!resources::is_file_call(number)) return false;
-  callbacks_.before_file_call(tracee);
+  if (auto it = relays_.find(tracee.pc()); it != relays_.end()) {
+    const auto arguments = resources::arguments_at_relay(process_, tracee, it->second.number);
+    if (resources::is_file_call(arguments.number)) callbacks_.before_file_call(tracee, arguments);
+    call_relay(tracee, it->second);
+    return true;
+  }
+  const auto arguments = resources::arguments_at_instruction(tracee);
+  if (!resources::is_file_call(arguments.number)) return false;
+  callbacks_.before_file_call(tracee, arguments);
   return detour(tracee);
+}
+
+// The thread stands at a call or jump, under a hidden breakpoint: makes it in its place.
+void RunControl::call_relay(Tracee& tracee, const snapshot::RelaySite& site) {
+  auto r = tracee.registers();
+  const uint64_t back = r.rip + site.length, stack = r.rsp - sizeof back;
+  uint64_t target = site.target;
+  if ((site.by_slot && process_.memory().read(site.target, &target, sizeof target) != sizeof target) ||
+      (site.returns && process_.memory().write(stack, &back, sizeof back) != sizeof back)) {
+    // No stack is left: it is the program's own instruction that is to fail.
+    breakpoints_.lift(process_, r.rip);
+    return go_on(tracee);
+  }
+  if (site.returns) r.rsp = stack;
+  r.rip = target;
+  tracee.set_registers(r);
+  const bool stepped = tracee.mode == tracee::RunMode::kStep || (tracee.mode == tracee::RunMode::kRange && (target < tracee.range_start || target >= tracee.range_end));
+  if (stepped) report({.reason = StopReason::kStep, .tid = tracee.tid(), .executable = {}});
+  else go_on(tracee);
 }
 
 // A thread that stops in its stub stands where the program knows it: at the call, or behind it.

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "resources/file_calls.h"
+#include "snapshot/relay_sites.h"
 #include "supervisor/breakpoints.h"
 #include "supervisor/kin.h"
 #include "tracee/process.h"
@@ -50,7 +52,7 @@ class RunControl {
     /// Thread stands at its exit system call. True: it was parked and stays.
     std::function<bool(tracee::Tracee&)> park_at_exit;
     /// Thread stands before a call that may change files.
-    std::function<void(tracee::Tracee&)> before_file_call;
+    std::function<void(tracee::Tracee&, const resources::CallArguments&)> before_file_call;
     /// The program is about to end by itself. True: that is to be told as a stop (`kExit`) first.
     std::function<bool()> hold_at_exit;
     /// Where it does: every system call is seen before it is made.
@@ -64,6 +66,8 @@ class RunControl {
   RunControl(tracee::Process& process, Kin& kin, Callbacks callbacks) : process_(process), kin_(kin), callbacks_(std::move(callbacks)) {}
 
   Breakpoints& breakpoints() { return breakpoints_; }
+  /// Among the hidden breakpoints, those at calls of a function that makes any system call.
+  void set_relays(snapshot::RelaySites relays) { relays_ = std::move(relays); }
   bool running() const { return running_; }
   bool ended() const { return ended_; }
   /// When it ended.
@@ -117,6 +121,7 @@ class RunControl {
   bool detour(tracee::Tracee& tracee);
   bool at_file_call(tracee::Tracee& tracee);
   void leave_stub(tracee::Tracee& tracee);
+  void call_relay(tracee::Tracee& tracee, const snapshot::RelaySite& site);
   bool steps_alone();
   void run_stopped_threads();
   void pass_in_background(tracee::Tracee& tracee, const Stop& stop);
@@ -133,6 +138,7 @@ class RunControl {
   Callbacks callbacks_;
   Breakpoints breakpoints_;
   std::map<uint64_t, uint64_t> stubs_;  // call site → number of its stub
+  snapshot::RelaySites relays_;
   bool running_ = false, ended_ = false, stopping_ = false, background_ = false;
   bool interrupt_wanted_ = false;
   bool was_running_ = false;            // when it ended

@@ -102,7 +102,7 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
                              emit({pid, SnapshotsLost{std::move(ids), "The program replaced itself by another one (exec); the snapshots before that are gone."}});
                          },
                      .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); },
-                     .before_file_call = [this](tracee::Tracee& tracee) { engine_->files()->note(resources::read_file_call(*process_, tracee, tracee.registers().rax)); },
+                     .before_file_call = [this](tracee::Tracee& tracee, const resources::CallArguments& arguments) { engine_->files()->note(resources::read_file_call(*process_, tracee, arguments)); },
                      .hold_at_exit = [this] { return hold_at_exit_ && engine_->has_snapshots(); },
                      .watches_calls = [] { return false; },
                      .at_call = {},
@@ -248,15 +248,20 @@ void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   stopped_process();
   if (std::any_of(actions.begin(), actions.end(), [](auto& action) { return action.tid == -1; })) family_->take_new_focus();
   const auto file_sites = engine_->file_sites();
+  auto relays = engine_->relay_sites();
   auto sites = engine_->exit_sites(hold_at_exit_);
   sites.insert(sites.end(), file_sites.begin(), file_sites.end());
+  for (auto& [address, site] : relays) sites.push_back(address);
   // Whoever else runs in this memory would end at one.
   if (family_->shares_memory()) sites.clear();
   control_->breakpoints().set_hidden(std::move(sites));
+  control_->set_relays(std::move(relays));
   for (auto& [pid, relative] : family_->relatives())
     if (relative->control) relative->control->breakpoints().set_hidden(relative->engine ? relative->engine->exit_sites(hold_at_exit_) : std::vector<uint64_t>{});
   family_->watch_calls(engine_->rewinds_files() ? Family::AtCall([this](tracee::Process& process, tracee::Tracee& tracee, uint64_t number) {
-    if (resources::is_file_call(number)) engine_->files()->note(resources::read_file_call(process, tracee, number));
+    auto arguments = resources::arguments_at_instruction(tracee);
+    arguments.number = number;  // in %rax is the kernel's answer by then
+    if (resources::is_file_call(number)) engine_->files()->note(resources::read_file_call(process, tracee, arguments));
   }) : Family::AtCall());
   tree_->note_resume();
   control().resume(actions);

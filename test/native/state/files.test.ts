@@ -1,5 +1,5 @@
 // Contents and names of regular files.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,10 @@ import { Rig } from '../../support/native';
 import { describeKind } from '../../support/stateKinds';
 
 describeKind({ kind: 'Files: contents, sizes, modes, times, names', program: 'files', expected: 'restored', warnings: /shared mapping of/ });
+
+describeKind({ kind: 'Folders: renamed, exchanged, replaced, made and removed with what is in them', program: 'folders', expected: 'restored' });
+describeKind({ kind: 'Files changed by system calls of the program\'s own (syscall(2), assembler)', program: 'rawfiles', expected: 'restored' });
+describeKind({ kind: 'Files changed by a program with its C library inside (static)', program: 'rawfiles_static', expected: 'restored' });
 
 describe('files that a rollback leaves as they are', () => {
   let rig: Rig;
@@ -54,8 +58,22 @@ describe('files that a rollback leaves as they are', () => {
     expect(read('made')).to.have.length(4999);
   });
 
-  it('says before it matters that a file is beyond the limit', async () => {
+  it('says before it matters that a file is beyond the limit, where the file system cannot share its blocks', async () => {
     const { id, exact, warnings } = await rig.core.capture({ tid: rig.pid, files: 'rewind', fileLimit: 4096 });
+    const shares = spawnSync('cp', ['--reflink=always', join(folder, 'data'), join(folder, 'shares')]).status === 0;
+    rmSync(join(folder, 'shares'), { force: true });
+    if (shares) {
+      expect(warnings.filter(({ kind }) => kind === 'fileContent')).to.deep.equal([]);
+      await rig.continueToBreakpoint();
+      const later = await rig.core.capture({ tid: rig.pid, files: 'rewind', fileLimit: 4096 });
+      expect(told((await rig.core.rollback(id)).warnings)).not.to.match(/contents/);
+      expect(await rig.core.verify(id)).to.deep.equal([]);
+      expect(read('cut')).to.equal('to be cut at its opening\n');
+      await rig.core.rollback(later.id);
+      expect(await rig.core.verify(later.id)).to.deep.equal([]);
+      expect(read('cut')).to.equal('cut\n');
+      return;
+    }
     expect(exact).to.equal(false);
     expect(told(warnings)).to.match(/contents of .*\/shared do not come back: they are /);
     await rig.continueToBreakpoint();
@@ -108,6 +126,7 @@ describe('a program whose calls that change files cannot be seen', () => {
   it('is told once, with what that means', async () => {
     expect(await warningsOf('bare', [], 2)).to.deep.equal([['fileCalls'], []]);
     expect(await warningsOf('bare', [], 1, 'keep')).to.deep.equal([[]]);
+    expect(await warningsOf('told_number', [], 2)).to.deep.equal([['fileCalls'], []]);
     expect(await warningsOf('leaving_static', ['return', '3'], 1)).to.deep.equal([[]]);
     expect(await warningsOf('leaving', ['return', '3'], 1)).to.deep.equal([[]]);
   });

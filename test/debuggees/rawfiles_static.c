@@ -1,0 +1,3 @@
+// As rawfiles, without a C library beside it.
+// @flags -static
+#include "rawfiles.c"
