@@ -37,9 +37,10 @@ void tell(util::Warnings& left, const char* kind, const char* name, int number, 
 
 Events read_events(Process& process, const DescriptorTable& table, const Events* before, util::Warnings& warnings) {
   Events events;
-  bool any = false, memfds = false;
+  bool any = false, memfds = false, others = false;
   for (auto& [number, descriptor] : table) {
     memfds = memfds || is_memfd(descriptor);
+    others = others || descriptor.kind == DescriptorKind::kOther;
     if (descriptor.kind != DescriptorKind::kEvent) continue;
     any = true;
     if (descriptor.shares_with != number) continue;
@@ -50,10 +51,11 @@ Events read_events(Process& process, const DescriptorTable& table, const Events*
   }
   if (memfds) events.memfds = read_memfds(process, table, before ? &before->memfds : nullptr, warnings);
   events.aio = read_aio(process, warnings);
-  if (!any) return events;
-  events.inotifies = read_inotifies(process, table, before ? &before->inotifies : nullptr, warnings);
-  events.epolls = read_epolls(process, table, warnings);
-  events.rings = read_foreign(process, table, warnings);
+  if (any) {
+    events.inotifies = read_inotifies(process, table, before ? &before->inotifies : nullptr, warnings);
+    events.epolls = read_epolls(process, table, warnings);
+  }
+  if (any || others) events.rings = read_foreign(process, table, warnings);
   return events;
 }
 

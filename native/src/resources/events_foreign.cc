@@ -1,5 +1,6 @@
 #include "resources/events_foreign.h"
 
+#include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -32,11 +33,20 @@ bool is_held_elsewhere(const std::string& target) {
   return false;
 }
 
+// What has no driver with a state of its own is of another kind (descriptors.cc).
+bool is_device(const tracee::Process& process, int number, const Descriptor& descriptor) {
+  if (descriptor.kind != DescriptorKind::kOther || descriptor.flags & O_PATH) return false;
+  struct stat info {};
+  return stat(("/proc/" + std::to_string(process.pid()) + "/fd/" + std::to_string(number)).c_str(), &info) == 0 && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode));
+}
+
 }  // namespace
 
 Rings read_foreign(const tracee::Process& process, const DescriptorTable& table, util::Warnings& warnings) {
   Rings rings;
   for (auto& [number, descriptor] : table) {
+    if (descriptor.shares_with == number && is_device(process, number, descriptor))
+      warnings.push_back({"device", "The device " + descriptor.target + " (descriptor " + std::to_string(number) + ") stays as it is: what it keeps, and the kernel for it, is not rolled back."});
     if (descriptor.kind != DescriptorKind::kEvent || descriptor.shares_with != number || is_held_elsewhere(descriptor.target)) continue;
     const std::string which = "descriptor " + std::to_string(number);
     if (descriptor.target == kRing) {

@@ -34,6 +34,11 @@ bool has_error(int fd) {
   return poll(&state, 1, 0) > 0 && state.revents & POLLERR;
 }
 
+bool has_urgent(int fd) {
+  pollfd state{fd, POLLPRI, 0};
+  return poll(&state, 1, 0) > 0 && state.revents & POLLPRI;
+}
+
 // What the kernel still holds back at the sender nobody can look at.
 void push(int fd) {
   const int before = int_option(fd, IPPROTO_TCP, TCP_NODELAY), on = 1;
@@ -246,6 +251,11 @@ Sockets read_sockets(Holders holders, util::Warnings& warnings) {
       if (!socket.is_tcp()) ioctl(fd, SIOCOUTQ, &sent);
       socket.sent = socket.is_tcp() ? socket.sent : static_cast<uint64_t>(sent);
       if (socket.sent) warnings.push_back({"socket", "The connection at " + name() + " waits to be accepted, and has sent something already: once it has been accepted, that does not come back."});
+    } else if (!socket.widowed && has_error(fd)) {
+      // Not looked at: a look would take it away.
+      warnings.push_back({"socket", "An error waits to be told at the socket at " + name() + " (SO_ERROR): once the program has been told, it does not come back."});
+    } else if (socket.is_stream() && has_urgent(fd)) {
+      warnings.push_back({"socket", "Urgent data waits at the socket at " + name() + " (MSG_OOB): once it has been read, what is in flight there does not come back."});
     } else {
       const bool arrived = !socket.is_tcp() || !socket.partner || has_arrived(own.at(socket.partner).fd.get(), fd);
       auto queue = peek_queue(fd, socket.is_stream());

@@ -3,3 +3,9 @@ import { describeKind } from '../../support/stateKinds';
 
 describeKind({ kind: 'Descriptor table', program: 'descriptors', expected: 'restored' });
 describeKind({ kind: 'Open files closed since: run as programs, locked, with an offset shared with a child', program: 'heldfiles', expected: 'restored' });
+describeKind({
+  kind: 'Devices with a driver behind them (graphics, network, FUSE, KVM)',
+  program: 'opendevice',
+  expected: 'told',
+  warnings: /^The device \/dev\/\S+ \(descriptor \d+\) stays as it is/,
+});
