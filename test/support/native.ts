@@ -38,6 +38,9 @@ const all = -1;
 const passed = [10, 17];
 
 export class Rig {
+  /** Pids of all programs that were launched here, ended or not. */
+  static readonly launched = new Set<number>();
+
   output = '';
   readonly logs: string[] = [];
   pid = 0;
@@ -85,6 +88,7 @@ export class Rig {
     };
     try {
       rig.pid = (await rig.supervisor.launch(launch)).pid;
+      Rig.launched.add(rig.pid);
       rig.base = loadAddress(rig.pid, rig.program);
       await rig.supervisor.holdAtExit(options.holdAtExit ?? false);
       return rig;

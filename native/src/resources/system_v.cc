@@ -50,8 +50,7 @@ void remove(RemoteSyscalls& remote, const Kind& kind, int id) {
   else remote.call(kind.control, static_cast<uint64_t>(id), IPC_RMID, 0);
 }
 
-// True where it is there again under its id; else it is not there.
-bool make(RemoteSyscalls& remote, const Kind& kind, int id, const SystemVObject& wanted) {
+bool make_once(RemoteSyscalls& remote, const Kind& kind, int id, const SystemVObject& wanted) {
   wish_for_id(kind.next_id, id);
   const uint64_t flags = IPC_CREAT | IPC_EXCL | wanted.mode;
   const auto key = static_cast<uint64_t>(static_cast<uint32_t>(wanted.key));
@@ -61,6 +60,14 @@ bool make(RemoteSyscalls& remote, const Kind& kind, int id, const SystemVObject&
   if (made == id) return true;
   wish_for_id(kind.next_id, -1);
   if (made >= 0) remove(remote, kind, static_cast<int>(made));
+  return false;
+}
+
+// True where it is there again under its id; else it is not there. The wish is the system's, not ours: whoever makes an
+// object meanwhile gets what we wished for, and lets go of it or not.
+bool make(RemoteSyscalls& remote, const Kind& kind, int id, const SystemVObject& wanted) {
+  for (int i = 0; i < 3; ++i)
+    if (make_once(remote, kind, id, wanted)) return true;
   return false;
 }
 
@@ -119,8 +126,24 @@ bool is_there(const Kind& kind, int id) {
 
 bool may_choose_ids(const Kind& kind) { return faccessat(AT_FDCWD, next_id_path(kind.next_id).c_str(), W_OK, AT_EACCESS) == 0; }
 
+// The object that has the place of `id`, which is its number without the count of its use (ipc/util.h). -1: none.
+int neighbour(const Kind& kind, int id) {
+  const int place = id & 0x7fff;
+  if (kind.control == SYS_semctl) {
+    semid_ds description{};
+    return semctl(place, 0, SEM_STAT, Argument{.description = &description});
+  }
+  if (kind.control == SYS_msgctl) {
+    msqid_ds description{};
+    return msgctl(place, MSG_STAT, &description);
+  }
+  shmid_ds description{};
+  return shmctl(place, SHM_STAT, &description);
+}
+
 util::Warning gone(const Kind& kind, int id) {
-  return {"systemV", "The " + describe(kind, id) + " was removed since the snapshot; only a privileged user can make one with the same id again. What the program does with it will fail."};
+  const std::string why = may_choose_ids(kind) ? "another program has taken its id." : "only a privileged user can make one with the same id again.";
+  return {"systemV", "The " + describe(kind, id) + " was removed since the snapshot; " + why + " What the program does with it will fail."};
 }
 
 bool same_content(const SystemVObject& a, const SystemVObject& b) { return a.values == b.values && a.messages == b.messages && a.content == b.content; }
@@ -182,7 +205,7 @@ util::Warnings foresee_system_v(const SystemV& wanted) {
   const std::pair<const Kind&, const std::map<int, SystemVObject>&> all[] = {{kSets, wanted.sets}, {kQueues, wanted.queues}, {kSegments, wanted.segments}};
   for (auto& [kind, objects] : all)
     for (auto& [id, object] : objects)
-      if (object.ours && !object.removed && !is_there(kind, id) && !may_choose_ids(kind)) left.push_back(gone(kind, id));
+      if (object.ours && !object.removed && !is_there(kind, id) && (!may_choose_ids(kind) || neighbour(kind, id) >= 0)) left.push_back(gone(kind, id));
   return left;
 }
 

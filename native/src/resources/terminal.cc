@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 #include "resources/terminal_queue.h"
 #include "util/error.h"
@@ -245,11 +246,16 @@ std::vector<std::string> compare_terminals(Process& process, const DescriptorTab
 UniqueFd recreate_master(const Terminals& wanted, int number) {
   const auto it = wanted.masters.find(number);
   if (it == wanted.masters.end()) return {};
-  UniqueFd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
-  unsigned index = 0;
-  int locked = 0;
-  if (!master || ioctl(master.get(), TIOCGPTN, &index) < 0 || index != it->second || ioctl(master.get(), TIOCSPTLCK, &locked) < 0) return {};
-  return master;
+  // The kernel gives the lowest number that is free: others may have let go of lower ones meanwhile.
+  std::vector<UniqueFd> lower;
+  for (;;) {
+    UniqueFd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    unsigned index = 0;
+    int locked = 0;
+    if (!master || ioctl(master.get(), TIOCGPTN, &index) < 0 || index > it->second) return {};
+    if (index == it->second) return ioctl(master.get(), TIOCSPTLCK, &locked) < 0 ? UniqueFd() : std::move(master);
+    lower.push_back(std::move(master));
+  }
 }
 
 }  // namespace rollpoint::resources

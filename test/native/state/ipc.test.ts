@@ -1,17 +1,34 @@
 // System V and POSIX IPC. POSIX semaphores and shared mutexes are memory.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { Rig } from '../../support/native';
 import { describeKind } from '../../support/stateKinds';
 
 const program = 'ipc';
 
-/** A program that a test kills leaves its objects, as it would without us. */
+/** Ids of the objects of one kind, and the process that made each or used it last. */
+function objects(kind: '-s' | '-q' | '-m'): { id: string; maker: number }[] {
+  const rows = (args: string[]) =>
+    execFileSync('ipcs', args, { encoding: 'utf8' })
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter((fields) => fields.length >= 4 && fields.slice(0, 2).some((field) => /^\d+$/.test(field)));
+  if (kind !== '-s') {
+    return rows([kind, '-p']).map(([id, , maker]) => ({ id: id!, maker: Number(maker) }));
+  }
+  return rows([kind]).map(([, id]) => {
+    // Nothing where another run of these tests has removed it meanwhile.
+    const told = spawnSync('ipcs', [kind, '-i', id!], { encoding: 'utf8' }).stdout;
+    return { id: id!, maker: Number(/^0\s+\d+\s+\d+\s+\d+\s+(\d+)/m.exec(told)?.[1]) };
+  });
+}
+
+/** A program that a test kills leaves its objects, as it would without us. Others may run these tests at the same time. */
 afterEach(() => {
-  const users = [String(process.getuid!()), process.getuid!() === 0 ? 'root' : ''];
-  for (const kind of ['-s', '-q', '-m']) {
-    for (const line of execFileSync('ipcs', [kind], { encoding: 'utf8' }).split('\n')) {
-      const [, id, owner] = line.trim().split(/\s+/);
-      if (/^0x(5250|00000000)/.test(line) && users.includes(owner!)) {
-        execFileSync('ipcrm', [kind, id!]);
+  for (const kind of ['-s', '-q', '-m'] as const) {
+    for (const { id, maker } of objects(kind)) {
+      if (Rig.launched.has(maker) && !existsSync(`/proc/${maker}`)) {
+        spawnSync('ipcrm', [kind, id]);
       }
     }
   }
