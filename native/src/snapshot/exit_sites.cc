@@ -45,6 +45,33 @@ bool loads_number(std::span<const uint8_t> before, uint32_t number, Into into = 
   return false;
 }
 
+bool walks_to_end(std::span<const uint8_t> code) {
+  while (!code.empty()) {
+    const size_t length = util::instruction_length(code);
+    if (!length) return false;
+    code = code.subspan(length);
+  }
+  return true;
+}
+
+// A compiler that needs the number more than once keeps it in a register that calls leave alone: mov $n, %r; and then, close
+// to the instruction, mov %r, %rax. As musl does in fopen().
+bool changes_files_by_copy(std::span<const uint8_t> before) {
+  for (size_t at = before.size(); at-- > before.size() - std::min(before.size(), kFileWindow);) {
+    const auto move = before.subspan(at);
+    if (move.size() < 3 || (move[0] & 0xf8) != 0x48 || move[1] != 0x89 || (move[0] & 1) || (move[2] & 0xc7) != 0xc0 || !walks_to_end(move)) continue;
+    const auto source = static_cast<uint8_t>((move[2] >> 3 & 7) | (move[0] & 4 ? 8 : 0));
+    for (size_t from = at; from-- > 0;) {
+      const bool extended = from > 0 && before[from - 1] == 0x41;
+      if (before[from] != 0xb8 + (source & 7) || extended != (source >= 8) || from + 5 > before.size()) continue;
+      uint32_t value;
+      memcpy(&value, &before[from + 1], sizeof value);
+      if (resources::is_file_call(value) && walks_to_end(before.subspan(from - extended))) return true;
+    }
+  }
+  return false;
+}
+
 bool is_c_library(const memory::Vma& vma) {
   const auto slash = vma.path.rfind('/');
   if (slash == std::string::npos) return false;
@@ -82,7 +109,7 @@ void ExitSites::search(tracee::Process& process, const memory::Vma& vma, Text ki
     const bool thread = kind != Text::kOther && loads_number(before, SYS_exit), program = kind != Text::kOther && loads_number(before, SYS_exit_group);
     const auto close_by = before.last(std::min(before.size(), kFileWindow));
     const auto numbers = resources::file_call_numbers();
-    const bool changes_files = std::any_of(numbers.begin(), numbers.end(), [&](uint32_t number) { return loads_number(close_by, number, Into::kAccumulator); });
+    const bool changes_files = std::any_of(numbers.begin(), numbers.end(), [&](uint32_t number) { return loads_number(close_by, number, Into::kAccumulator); }) || changes_files_by_copy(before);
     if (!thread && !program && !changes_files) continue;
     const uint64_t address = vma.start + static_cast<uint64_t>(hit - begin);
     std::array<uint8_t, arch::kSyscallLength> now{};
