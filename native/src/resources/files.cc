@@ -151,7 +151,7 @@ void FileJournal::fill(KnownFile& file) {
 // What is too large to be read may be shared on the disk.
 bool FileJournal::keep_clone(const KnownFile& file, int fd, FileVersion& version) {
   const auto slash = file.path.rfind('/');
-  if (slash == std::string::npos || file.path.ends_with(" (deleted)")) return false;
+  if (slash == std::string::npos) return false;
   version.clone = clone_file(fd, file.path.substr(0, slash + 1));
   return version.clone != nullptr;
 }
