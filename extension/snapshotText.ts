@@ -59,7 +59,6 @@ export function reasonOf(snapshot: SnapshotInfo): string {
 export function detailsOf({ snapshot, current, branch }: Shown): [name: string, value: string][] {
   const rows: [string, string | null][] = [
     ['Place', placeOf(snapshot)],
-    ['Source', snapshot.location?.path ?? null],
     ['Taken', `${formatTime(snapshot.createdAt)}.${milliseconds(snapshot.createdAt)}, ${reasonOf(snapshot)}`],
     ['Thread', String(snapshot.threadId)],
     ['Adds', `${formatBytes(snapshot.bytes)} (${count(snapshot.pages, 'page')})`],
@@ -67,6 +66,7 @@ export function detailsOf({ snapshot, current, branch }: Shown): [name: string, 
     ['Ran on from', snapshot.parent === null ? null : `snapshot ${snapshot.parent}${branch ? ', as a branch' : ''}`],
     ['Kept', snapshot.pinned ? 'pinned: stays until you delete it' : null],
     ['Current', current ? 'the program stands on it or has run on from it' : null],
+    ['Source', snapshot.location?.path ?? null],
   ];
   return rows.filter((row): row is [string, string] => row[1] !== null);
 }

@@ -32,7 +32,8 @@ export function cardOf(card, { ask, elementOf }) {
       line.prepend(icon('warning'));
       return line;
     });
-    card.replaceChildren(span('title', details.title), facts, ...warnings);
+    // In a low view the end of the card is cut off.
+    card.replaceChildren(span('title', details.title), ...warnings, facts);
     card.hidden = false;
     element.setAttribute('aria-describedby', 'card');
     const box = element.getBoundingClientRect();
