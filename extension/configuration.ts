@@ -3,9 +3,10 @@
 
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { debugType, settingsSection } from './contributions';
+import { commandIds, contextKeys, debugType, settingsSection } from './contributions';
 import { attachConfiguration, launchConfiguration, type Settings, withSettings } from './launchDefaults';
-import { type Attributes, type Problem, problemWith, problemWithHost, type Surroundings } from './preconditions';
+import { type Attributes, type Problem, problemWith, problemWithGdb, problemWithHost, type Surroundings } from './preconditions';
+import { command } from './notify';
 import { tellProblem } from './problems';
 import { findCommand, findPrograms, programBeside, stateOfProgram } from './programs';
 import { defaultBuildTask } from './tasks';
@@ -19,6 +20,7 @@ type Folder = vscode.WorkspaceFolder | undefined;
 export function registerConfiguration(): vscode.Disposable {
   const { Initial, Dynamic } = vscode.DebugConfigurationProviderTriggerKind;
   return vscode.Disposable.from(
+    command(commandIds.checkGdb, checkGdb),
     vscode.debug.registerDebugConfigurationProvider(
       debugType,
       {
@@ -34,6 +36,16 @@ export function registerConfiguration(): vscode.Disposable {
       Dynamic,
     ),
   );
+}
+
+async function checkGdb(): Promise<void> {
+  const folder = vscode.workspace.workspaceFolders?.[0];
+  const gdb = settings(folder).gdb || 'gdb';
+  const around = surroundings();
+  const problem = problemWithHost({ ...around, trusted: true }) ?? (await problemWithGdb(gdb, around.searchPath));
+  await vscode.commands.executeCommand('setContext', contextKeys.gdbFound, problem === undefined);
+  if (problem) await tellProblem(problem, folder);
+  else void vscode.window.showInformationMessage(`gdb is there: ${await findCommand(gdb, around.searchPath)}.`);
 }
 
 async function offered(folder: Folder): Promise<Config[]> {

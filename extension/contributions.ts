@@ -40,6 +40,8 @@ export const commandIds = {
   zoomOut: 'rollpoint.zoomTimelineOut',
   resetZoom: 'rollpoint.resetTimelineZoom',
   pickProcess: 'rollpoint.pickProcess',
+  /** Of the walkthrough: says whether gdb is there, and what to do where it is not. */
+  checkGdb: 'rollpoint.checkGdb',
 } as const;
 
 /** Tools for a language model. */
@@ -59,6 +61,8 @@ export const contextKeys = {
   stopped: 'rollpoint.stopped',
   /** The view shows at least one snapshot. */
   hasSnapshots: 'rollpoint.hasSnapshots',
+  /** The user has asked whether gdb is there, and it is. */
+  gdbFound: 'rollpoint.gdbFound',
   /** A snapshot is on screen in place of the present. */
   viewing: 'rollpoint.viewing',
   /** A snapshot of the session that the view shows is selected for compare. */

@@ -54,7 +54,8 @@ export async function problemWith(config: Attributes, surroundings: Surroundings
   );
 }
 
-async function problemWithGdb(gdb: string, searchPath: string): Promise<Problem | undefined> {
+/** `gdb`: its path, or its name on PATH. */
+export async function problemWithGdb(gdb: string, searchPath: string): Promise<Problem | undefined> {
   if (await findCommand(gdb, searchPath)) return undefined;
   return gdb.includes('/')
     ? problem(

@@ -32,6 +32,7 @@ interface Manifest {
   contributes: {
     commands: { command: string }[];
     languageModelTools: Tool[];
+    walkthroughs: { icon: string; steps: { id: string; description: string; media: { markdown?: string; image?: string }; completionEvents: string[] }[] }[];
     breakpoints: { language: string }[];
     configuration: { properties: Record<string, unknown> };
     debuggers: [{ type: string; languages: string[]; configurationAttributes: Record<'launch' | 'attach', AttributeSet> }];
@@ -164,6 +165,21 @@ describe('package.json', () => {
       expect(inputSchema.type, name).to.equal('object');
       expect(Object.keys(inputSchema.properties), name).to.include.members(inputSchema.required ?? []);
       for (const { description } of Object.values(inputSchema.properties)) expect(description, name).to.match(/^[A-Z].*\.$/);
+    }
+  });
+
+  it('has a walkthrough whose steps have a button, a picture or a page, and an end', () => {
+    const [{ icon, steps } = { icon: '', steps: [] }] = contributes.walkthroughs;
+    expect(readFileSync(icon)).to.not.have.length(0);
+    expect(steps).to.have.length.greaterThan(5);
+    const ours = new Set<string>([...Object.values(commandIds), `${viewId}.focus`]);
+    for (const { id, description, media, completionEvents } of steps) {
+      const [, name = ''] = /^%(.+)%$/.exec(description) ?? [];
+      const [, called = ''] = /\[[A-Z][^\]]+\]\(command:([\w.]+)\)$/.exec(texts[name] ?? '') ?? [];
+      expect(called.startsWith('workbench.') || ours.has(called), `${id} calls ${called}`).to.equal(true);
+      expect(readFileSync(media.markdown ?? media.image ?? ''), id).to.not.have.length(0);
+      for (const event of completionEvents) expect(event, id).to.match(/^on(Command|Context):[\w.]+$/);
+      expect(completionEvents, id).to.not.have.length(0);
     }
   });
 
