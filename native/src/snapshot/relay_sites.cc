@@ -39,6 +39,7 @@ bool transfers(const uint8_t* at) { return *at == 0xe8 || *at == 0xe9 || *at == 
 std::optional<Loaded> load_at(const uint8_t* at, size_t size) {
   if (size >= 5 && at[0] == 0xbf) return Loaded{static_cast<uint32_t>(relative(at + 1)), NumberIn::kFirstArgument};  // mov $n, %edi
   if (size >= 7 && at[0] == 0x48 && at[1] == 0xc7 && at[2] == 0xc7) return Loaded{static_cast<uint32_t>(relative(at + 3)), NumberIn::kFirstArgument};
+  if (size >= 8 && at[0] == 0x48 && at[1] == 0xc7 && at[2] == 0x04 && at[3] == 0x24) return Loaded{static_cast<uint32_t>(relative(at + 4)), NumberIn::kSeventhArgument};  // movq $n, (%rsp)
   if (size >= 2 && at[0] == 0x31 && at[1] == 0xff) return Loaded{0, NumberIn::kFirstArgument};  // xor %edi, %edi
   if (size >= 5 && at[0] == 0x68) return Loaded{static_cast<uint32_t>(relative(at + 1)), NumberIn::kSeventhArgument};  // push $n
   if (size >= 2 && at[0] == 0x6a) return Loaded{at[1], NumberIn::kSeventhArgument};
