@@ -131,3 +131,33 @@ describe('a program whose calls that change files cannot be seen', () => {
     expect(await warningsOf('leaving', ['return', '3'], 1)).to.deep.equal([[]]);
   });
 });
+
+describe('a call of syscall() that changes files', () => {
+  /** Where a program stands after each of its first instructions in change(). */
+  const steps = async (snapshot: boolean) => {
+    const folder = mkdtempSync(join(tmpdir(), 'rollpoint-files-test-'));
+    const rig = await Rig.launch('rawfiles', [], { cwd: folder });
+    try {
+      await rig.breakAt('at_armed', 'change');
+      await rig.continueToBreakpoint();
+      if (snapshot) {
+        await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      }
+      await rig.continueToBreakpoint();
+      await rig.clearBreakpoints();
+      const places: bigint[] = [];
+      while (places.length < 30) {
+        await rig.step(rig.pid);
+        places.push(await rig.register(rig.pid, 'rip'));
+      }
+      return places;
+    } finally {
+      await rig.dispose();
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  it('is stepped through as without snapshots', async () => {
+    expect(await steps(true)).to.deep.equal(await steps(false));
+  });
+});
