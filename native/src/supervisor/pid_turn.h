@@ -5,10 +5,10 @@
 
 namespace rollpoint::supervisor {
 
-/// True when the next process or thread that is made, by anybody, will most likely get `pid`. Takes up to a second or
-/// two; false at once where the kernel has so many numbers that it would take minutes, or where this one is in use.
-/// Whether the system counts to so few that waiting for a number is no matter of hours.
+/// Whether the system counts to so few that waiting for a number is no matter of minutes.
 bool numbers_come_round();
+/// True when the next process or thread that is made, by anybody, will most likely get `pid`. Takes up to a second or
+/// two; false at once where numbers do not come round, or where this one is in use.
 bool await_turn(pid_t pid);
 
 }  // namespace rollpoint::supervisor

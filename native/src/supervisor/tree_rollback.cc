@@ -30,8 +30,6 @@ void Tree::restore_sharers(const TreeSnapshot& wanted, RollbackResult& result) {
 
 // What the snapshot lacks goes, seen by nobody.
 void Tree::end_surplus(const TreeSnapshot& wanted) {
-  std::set<pid_t> keep;
-  for (auto& member : wanted.members) keep.insert(member.relative->pid());
   std::vector<std::shared_ptr<Relative>> surplus;
   for (auto& [pid, relative] : family_.relatives()) {
     if (!wanted.holds(*relative)) surplus.push_back(relative);
