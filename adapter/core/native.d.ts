@@ -11,7 +11,7 @@ export interface NativeError extends Error {
   trusted?: boolean;
 }
 
-export type TrackerKind = 'userfaultfd' | 'softDirty' | 'compare';
+export type TrackerKind = 'userfaultfd' | 'compare';
 
 /** What this kernel and this user can do; found out once, with a child process of the supervisor's own. */
 export interface Capabilities {
@@ -23,7 +23,6 @@ export interface Capabilities {
   yamaScope: number | null;
   userfaultfd: boolean;
   pagemapScan: boolean;
-  softDirty: boolean;
   pidfdGetfd: boolean;
   /** clone3 with set_tid: CAP_CHECKPOINT_RESTORE. */
   setTid: boolean;

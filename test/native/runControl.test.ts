@@ -15,7 +15,7 @@ describe('run control', () => {
     const capabilities = addon.probe();
     expect(capabilities.ptrace).to.equal(true);
     expect(capabilities.kernel).to.match(/^\d+\.\d+/);
-    expect(['userfaultfd', 'softDirty', 'compare']).to.include(capabilities.tracker);
+    expect(['userfaultfd', 'compare']).to.include(capabilities.tracker);
   });
 
   it('launches with arguments, directory, environment and terminal, and tells the exit code', async () => {

@@ -11,7 +11,6 @@ import { differences, readState, type ProcessState } from '../support/processSta
 const capabilities = addon.probe();
 const trackers: TrackerKind[] = [
   ...(capabilities.userfaultfd && capabilities.pagemapScan ? (['userfaultfd'] as const) : []),
-  ...(capabilities.softDirty ? (['softDirty'] as const) : []),
   'compare',
 ];
 

@@ -16,10 +16,9 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
     object.Set("yamaScope", found.yama_scope ? Napi::Value::From(env, *found.yama_scope) : env.Null());
     object.Set("userfaultfd", found.userfaultfd);
     object.Set("pagemapScan", found.pagemap_scan);
-    object.Set("softDirty", found.soft_dirty);
     object.Set("pidfdGetfd", found.pidfd_getfd);
     object.Set("setTid", found.set_tid);
-    const char* names[] = {"userfaultfd", "softDirty", "compare"};
+    const char* names[] = {"userfaultfd", "compare"};
     object.Set("tracker", names[static_cast<int>(found.tracker)]);
     auto lacks = Napi::Array::New(env);
     for (auto& line : found.lacks) lacks.Set(lacks.Length(), line);

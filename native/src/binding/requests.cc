@@ -31,9 +31,7 @@ supervisor::ResumeAction to_resume_action(const Napi::Object& object) {
 SupervisorRequest to_supervisor_request(const Napi::Value& value) {
   auto options = value.As<Napi::Object>();
   SupervisorRequest request;
-  const std::string name = options.Get("tracker").ToString().Utf8Value();
-  if (name == "softDirty") request.tracker = snapshot::TrackerKind::kSoftDirty;
-  else if (name == "compare") request.tracker = snapshot::TrackerKind::kCompare;
+  if (options.Get("tracker").ToString().Utf8Value() == "compare") request.tracker = snapshot::TrackerKind::kCompare;
   request.keep_children = options.Get("children").ToString().Utf8Value() != "ignore";
   return request;
 }

@@ -25,7 +25,6 @@ enum PageCategory : uint64_t {
   kPageSwapped = 1 << 4,
   kPagePfnZero = 1 << 5,     // the kernel's zero page
   kPageHuge = 1 << 6,        // mapped by a huge page
-  kPageSoftDirty = 1 << 7,
   kPageGuard = 1 << 8,       // Linux 6.15
 };
 enum ScanFlag : uint64_t {
@@ -54,7 +53,6 @@ struct PagemapEntry {
   bool guard() const { return bits >> 58 & 1; }
   bool write_protected() const { return bits >> 57 & 1; }  // by userfaultfd
   bool exclusive() const { return bits >> 56 & 1; }        // mapped once: not shared with a fork
-  bool soft_dirty() const { return bits >> 55 & 1; }
 };
 
 class Pagemap {

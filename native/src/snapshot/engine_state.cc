@@ -203,8 +203,6 @@ void EngineState::make_tracker() {
   finish_arming();
   pagemap = std::make_unique<memory::Pagemap>(process.pid());
   background_pagemap = std::make_unique<memory::Pagemap>(process.pid());
-  if (tracker_kind == TrackerKind::kSoftDirty)
-    throw util::CodedError(util::kUnsupported, "Tracking by soft-dirty bits is not built into this version.");
   tracker.reset();
   if (tracker_kind == TrackerKind::kUserfaultfd) {
     try {

@@ -62,6 +62,6 @@ struct Difference {
   std::string what, message;
 };
 
-enum class TrackerKind { kUserfaultfd, kSoftDirty, kCompare };
+enum class TrackerKind { kUserfaultfd, kCompare };
 
 }  // namespace rollpoint::snapshot

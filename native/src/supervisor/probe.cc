@@ -5,7 +5,6 @@
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -33,18 +32,6 @@ bool has_userfaultfd() {
   api.api = UFFD_API;
   api.features = kWpUnpopulated | kWpAsync;
   return ioctl(fd.get(), UFFDIO_API, &api) == 0;
-}
-
-bool has_soft_dirty() {
-  // clear_refs succeeds even where the bit is not compiled in; only a written page tells.
-  void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) return false;
-  *static_cast<volatile char*>(page) = 1;
-  memory::PagemapEntry entry;
-  memory::Pagemap pagemap(getpid(), memory::Pagemap::Path::kClassic);
-  const bool set = pagemap.read_entries(reinterpret_cast<uint64_t>(page) >> 12, 1, &entry) == 1 && entry.soft_dirty();
-  munmap(page, 4096);
-  return set;
 }
 
 struct ChildFindings {
@@ -116,7 +103,6 @@ Capabilities probe() {
   result.userfaultfd = has_userfaultfd();
   try {
     result.pagemap_scan = memory::Pagemap(getpid()).has_scan();
-    result.soft_dirty = has_soft_dirty();
   } catch (const std::exception&) {
     // /proc/self/pagemap is hidden here.
   }

@@ -16,7 +16,7 @@ struct XstateComponent {
 
 struct Capabilities {
   std::string kernel, architecture;
-  bool ptrace = false, userfaultfd = false, pagemap_scan = false, soft_dirty = false, pidfd_getfd = false, set_tid = false;
+  bool ptrace = false, userfaultfd = false, pagemap_scan = false, pidfd_getfd = false, set_tid = false;
   std::optional<int> yama_scope;
   snapshot::TrackerKind tracker = snapshot::TrackerKind::kCompare;
   std::vector<std::string> lacks;
