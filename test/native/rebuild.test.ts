@@ -163,6 +163,34 @@ describe('a killed program', () => {
     expect(rig.logs.join('\n')).to.match(/no snapshot could be restored into a new process: the frozen twin .* was killed with it\. The snapshots went with it/);
   });
 
+  const busy: Record<string, () => Promise<unknown>> = {
+    'its first snapshot is taken': () => rig.core.capture({ tid: rig.pid, files: 'rewind' }),
+    'another is taken': () => rig.core.capture({ tid: rig.pid, files: 'rewind' }),
+    'it is rolled back': () => rig.core.rollback(1),
+  };
+  for (const [what, work] of Object.entries(busy)) {
+    for (const [program, symbol] of [['threads10', 'at_step'], ['counter', '_Z3addii']] as const) {
+      it(`has an end that is told, or comes back, at whatever moment it is killed while ${what} (${program})`, async () => {
+        for (let moment = 0; moment < 6; ++moment) {
+          await launch(program, ['30']);
+          await rig.breakAt(symbol);
+          await rig.continueToBreakpoint();
+          if (what !== 'its first snapshot is taken') {
+            await capture();
+            await rig.continueToBreakpoint();
+          }
+          const done = work().catch(() => undefined);
+          const from = process.hrtime.bigint();
+          while (process.hrtime.bigint() - from < BigInt(moment * moment * 100_000));
+          kill();
+          await done;
+          expect((await rig.next()).type as string).to.be.oneOf(['killed', 'revived']);
+          await rig.dispose();
+        }
+      });
+    }
+  }
+
   it('ends as before when there is no snapshot, and when we kill it', async () => {
     await launch('counter', ['1000']);
     await rig.breakAt('_Z3addii');

@@ -222,7 +222,11 @@ void EngineState::forget_base(bool stopped) {
   if (twin) twin->end(stopped ? &process : nullptr);
   twin.reset();
   twin_stands_aside = false;
-  if (stopped) tracee::close_window(process);
+  try {
+    if (stopped) tracee::close_window(process);
+  } catch (const util::CodedError&) {
+    // The debuggee has ended meanwhile, and the window with it.
+  }
   process.window.reset();
   window.reset();
   tracker.reset();

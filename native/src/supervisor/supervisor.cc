@@ -354,7 +354,11 @@ snapshot::CaptureResult Supervisor::capture(const snapshot::CaptureOptions& opti
 // Not in the pause: whatever waits in the queue goes first.
 void Supervisor::prepare_later() {
   post([this] {
-    if (tree_) tree_->prepare();
+    try {
+      if (tree_) tree_->prepare();
+    } catch (const std::exception& error) {
+      emit({first_pid_, LogLine{std::string("While preparing for the next snapshot: ") + error.what()}});
+    }
   });
 }
 

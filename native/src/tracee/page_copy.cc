@@ -80,7 +80,7 @@ bool PageCopy::finish() {
       return false;
     }
     if (!WIFSTOPPED(status)) {
-      process_.remove(task_);
+      process_.lose(task_, status);
       return false;
     }
     const int event = status >> 16, signal = WSTOPSIG(status);

@@ -97,6 +97,11 @@ bool Process::may_choose_ids() const {
   return (bits >> kSysAdmin & 1) || (bits >> kCheckpointRestore & 1);
 }
 
+void Process::lose(pid_t tid, int status) {
+  if (tid == pid_) waiter_.put_back({tid, status});
+  remove(tid);
+}
+
 void Process::take_new_body(pid_t pid) {
   tracees_.clear();
   scratch.reset();

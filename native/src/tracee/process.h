@@ -41,6 +41,8 @@ class Process {
   Tracee& at(pid_t tid);  // throws CodedError(kNoProcess)
   Tracee& add(pid_t tid);
   void remove(pid_t tid) { tracees_.erase(tid); }
+  /// It has ended while something was waited for that it was to do. The end of the process is told again by `waiter`.
+  void lose(pid_t tid, int status);
   /// A stopped thread that may run remote calls: the leader where it lives.
   Tracee& injector();
   /// Threads that the debugger sees.

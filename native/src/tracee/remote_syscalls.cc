@@ -135,7 +135,7 @@ arch::GeneralRegisters RemoteSyscalls::run(const arch::GeneralRegisters& registe
     if (ptrace(static_cast<__ptrace_request>(request), tid, nullptr, nullptr) < 0) throw SysError("ptrace resume", errno);
     const int status = wait_awake(process_, tid);
     if (WIFEXITED(status) || WIFSIGNALED(status)) {
-      process_.remove(tid);
+      process_.lose(tid, status);
       throw CodedError(util::kProcessGone, "The program ended while Rollpoint worked on it.");
     }
     const int event = status >> 16, signal = WSTOPSIG(status);
@@ -206,6 +206,7 @@ pid_t RemoteSyscalls::clone(uint64_t number, uint64_t a, uint64_t b, uint64_t c,
   auto result = static_cast<int64_t>(run(r, PTRACE_SINGLESTEP, &child).rax);
   if (result < 0) throw SysError("clone in the program", static_cast<int>(-result));
   if (!child) child = static_cast<pid_t>(result);
+  process_.waiter().forget_end(child);
   // It starts in a stop (PTRACE_O_TRACECLONE); until then nothing of it may be touched.
   process_.waiter().wait_for(child);
   // It has what its maker had, that its filter is set aside included.

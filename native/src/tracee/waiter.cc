@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "util/error.h"
 
 namespace rollpoint::tracee {
@@ -81,6 +83,11 @@ std::optional<WaitStatus> Waiter::wait() {
 }
 
 std::optional<WaitStatus> Waiter::poll() {
+  if (!put_back_.empty()) {
+    const WaitStatus met = put_back_.front();
+    put_back_.erase(put_back_.begin());
+    return met;
+  }
   int status;
   pid_t tid = waitpid(-1, &status, WNOHANG | __WALL | __WNOTHREAD);
   if (tid <= 0) return std::nullopt;
@@ -88,12 +95,25 @@ std::optional<WaitStatus> Waiter::poll() {
 }
 
 int Waiter::wait_for(pid_t tid) {
+  if (auto it = std::find_if(put_back_.begin(), put_back_.end(), [&](auto& met) { return met.tid == tid; }); it != put_back_.end()) {
+    const int status = it->status;
+    put_back_.erase(it);
+    return status;
+  }
   for (;;) {
     int status;
-    pid_t result = waitpid(tid, &status, __WALL);
+    pid_t result = waitpid(tid, &status, __WALL | WNOHANG);
     if (result == tid) return status;
     if (result < 0 && errno != EINTR) throw util::SysError("waitpid", errno);
+    // Not for it alone: where all are killed, the end of a first thread is told when the others have been reaped (ptrace(2)).
+    result = waitpid(-1, &status, __WALL | __WNOTHREAD);
+    if (result == tid) return status;
+    if (result > 0) put_back({result, status});
   }
+}
+
+void Waiter::forget_end(pid_t tid) {
+  std::erase_if(put_back_, [&](auto& met) { return met.tid == tid && !WIFSTOPPED(met.status); });
 }
 
 void Waiter::reap_the_killed() {

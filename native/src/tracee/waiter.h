@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <optional>
+#include <vector>
 
 #include "util/unique_fd.h"
 
@@ -28,6 +29,10 @@ class Waiter {
   std::optional<WaitStatus> poll();
   /// Blocks for this tracee alone; not woken. Throws SysError(ECHILD) when it is not ours.
   int wait_for(pid_t tid);
+  /// What somebody met who waited for something else: `wait`, `poll` and `wait_for` tell it again.
+  void put_back(WaitStatus status) { put_back_.push_back(status); }
+  /// A new task has this id: the end of the one before is told no more.
+  void forget_end(pid_t tid);
   /// Until it has been reaped, whatever stops come before.
   void wait_for_end(pid_t tid);
   /// Before the thread ends: takes the last report of everything that has been killed, or it would stay a zombie.
@@ -38,6 +43,7 @@ class Waiter {
  private:
   bool block_until_reported();
 
+  std::vector<WaitStatus> put_back_;
   std::atomic<bool> woken_{false};
   std::atomic<pid_t> thread_{0};
   util::UniqueFd doorbell_;
