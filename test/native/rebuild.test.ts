@@ -184,7 +184,7 @@ describe('a killed program', () => {
           while (process.hrtime.bigint() - from < BigInt(moment * moment * 100_000));
           kill();
           await done;
-          expect((await rig.next()).type as string).to.be.oneOf(['killed', 'revived']);
+          expect((await rig.next()).type).to.be.oneOf(['killed', 'revived']);
           await rig.dispose();
         }
       });
