@@ -43,20 +43,6 @@ export class SessionTracker implements vscode.Disposable {
       vscode.debug.onDidStartDebugSession((session) => void this.started(session)),
       vscode.debug.onDidTerminateDebugSession((session) => this.ended(session)),
       vscode.debug.onDidChangeActiveDebugSession(() => this.update()),
-      vscode.debug.onDidReceiveDebugSessionCustomEvent((event) => {
-        const state = this.sessions.get(event.session.id);
-        const list = changedList(event);
-        const notice = noticeOf(event);
-        if (!state || (!list && !notice)) return;
-        if (notice) state.notices = [...state.notices, notice];
-        if (list) {
-          if (list.current !== state.list.current) state.moves += 1;
-          state.moved = movedAfterList(state.moved, state.list, list);
-          state.list = list;
-          state.listed = true;
-        }
-        this.update();
-      }),
     );
     this.update();
   }
@@ -94,14 +80,23 @@ export class SessionTracker implements vscode.Disposable {
     this.sessions.set(session.id, state);
     let standing = false;
     let question: number | null = null;
+    // The events of ours are read here too: as custom events they come by way of the window, and late.
     const see = (message: DapMessage): void => {
       state.watches = watched.after(message);
       if (movedAfter(false, message)) state.moves += 1;
       standing = stoppedAfter(standing, message);
       question = questionAfter(question, message);
       const stopped = standing || question !== null;
-      const moved = movedAfter(state.moved, message);
-      if (stopped === state.stopped && moved === state.moved) return;
+      const list = changedList(message);
+      const notice = noticeOf(message);
+      const moved = list ? movedAfterList(state.moved, state.list, list) : movedAfter(state.moved, message);
+      if (stopped === state.stopped && moved === state.moved && !list && !notice) return;
+      if (notice) state.notices = [...state.notices, notice];
+      if (list) {
+        if (list.current !== state.list.current) state.moves += 1;
+        state.list = list;
+        state.listed = true;
+      }
       state.stopped = stopped;
       state.moved = moved;
       this.update();

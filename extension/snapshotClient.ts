@@ -1,7 +1,7 @@
 // Typed access to the adapter's custom requests and its event.
 // Must know no more of the adapter than adapter/protocol.ts.
 
-import type { DebugSession, DebugSessionCustomEvent } from 'vscode';
+import type { DebugSession } from 'vscode';
 import type {
   Events,
   Moment,
@@ -100,21 +100,27 @@ export async function deleteSnapshot(target: RequestTarget, id: SnapshotId): Pro
   await request(target, 'rollpoint/deleteSnapshot', { id });
 }
 
+/** An event as VS Code hands it over, or as it passes by. */
+interface EventMessage {
+  event?: string;
+  body?: unknown;
+}
+
 /** The list that a `rollpoint/snapshotsChanged` event carries; undefined for any other event. */
-export function changedList(event: Pick<DebugSessionCustomEvent, 'event' | 'body'>): SnapshotList | undefined {
+export function changedList(event: EventMessage): SnapshotList | undefined {
   return bodyOf(event, 'rollpoint/snapshotsChanged');
 }
 
-export function questionOf(event: Pick<DebugSessionCustomEvent, 'event' | 'body'>): RestoreQuestion | undefined {
+export function questionOf(event: EventMessage): RestoreQuestion | undefined {
   return bodyOf(event, 'rollpoint/confirmRestore');
 }
 
-export function noticeOf(event: Pick<DebugSessionCustomEvent, 'event' | 'body'>): SnapshotNotice | undefined {
+export function noticeOf(event: EventMessage): SnapshotNotice | undefined {
   return bodyOf(event, 'rollpoint/snapshotNotice');
 }
 
 function bodyOf<E extends keyof Events>(
-  event: Pick<DebugSessionCustomEvent, 'event' | 'body'>,
+  event: EventMessage,
   name: E,
 ): Events[E] | undefined {
   return event.event === name ? (event.body as Events[E]) : undefined;
