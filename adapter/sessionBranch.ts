@@ -33,7 +33,7 @@ export async function branchWith(run: Run, args: Partial<Branch['args']>): Promi
     }
   } catch (error) {
     await run.snapshots.restore(left).catch((failure: unknown) => run.client.output('important', `${messageOf(failure)}\n`));
-    throw new UserError(`${messageOf(error)} The program is where it was.`);
+    throw new UserError(`${messageOf(error)} The program is where it was.`, false);
   }
   if (until === 'stay') {
     run.stops.send({ reason: 'goto', description: `Restored snapshot ${id}`, threadId: run.stops.threadId, frame: undefined });
@@ -75,7 +75,7 @@ async function checkAssignments(run: Run, id: SnapshotId, assignments: readonly 
         }
       }
       if (failure !== undefined) {
-        throw new UserError(`"${expression} = ${value}" cannot be set at snapshot ${id}: ${failure}`);
+        throw new UserError(`"${expression} = ${value}" cannot be set at snapshot ${id}: ${failure}`, false);
       }
     }
   });
