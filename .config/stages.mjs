@@ -81,7 +81,7 @@ export const stages = [
     name: 'ui',
     title: 'VS Code by mouse and keyboard',
     needs: ['host'],
-    minutes: 10,
+    minutes: 30,
     commands: () => [script('test/ui/run.mjs')],
   },
   {
