@@ -1,0 +1,130 @@
+// Two moments side by side, and what if: on the sample's warehouse, by mouse and by keyboard.
+import { expect } from 'chai';
+import { openWorkbench } from './workbench.mjs';
+
+const perOrder = 'break here';
+
+describe('compare, and what if', function () {
+  this.bail(true);
+  let workbench;
+  before(async () => {
+    workbench = await openWorkbench({ userSettings: { 'debug.internalConsoleOptions': 'neverOpen', 'diffEditor.renderSideBySide': true, 'diffEditor.useInlineViewWhenSpaceIsLimited': false } });
+  });
+  after(() => workbench?.close());
+  afterEach(async function () {
+    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-compare');
+  });
+
+  /** The next stop, with its snapshot. */
+  const goOnTo = async (id, name, value) => {
+    await workbench.press('F5');
+    await workbench.currentRow(id).waitFor();
+    await workbench.waitForVariable(name, value);
+    await workbench.stoppedLine.waitFor();
+  };
+  /** Types the values in the first of the two questions of "Branch here with…". */
+  const branchWith = async (id, assignments) => {
+    await workbench.inputTitled(`Branch from snapshot ${id} with`).waitFor();
+    await workbench.page.keyboard.insertText(assignments);
+    await workbench.press('Enter');
+    await workbench.inputTitled(`Branch from snapshot ${id} with ${assignments}`).waitFor();
+  };
+  const diffShows = (side, text) => workbench.diffLine(side, text).first().waitFor();
+
+  it('stops at the first order', async () => {
+    await workbench.openFile('warehouse.cpp');
+    await workbench.goToLine(workbench.lineOf(perOrder));
+    await workbench.toggleBreakpoint(perOrder);
+    await workbench.showDebugView();
+    for (const pane of ['Breakpoints', 'Call Stack']) await workbench.expandPane(pane, false);
+    await workbench.addWatch('booked_ * 2');
+    await goOnTo(1, 'wanted', '40');
+  });
+
+  it('goes on to the next two', async () => {
+    await workbench.makeRoom({ top: 420, right: 560 });
+    await goOnTo(2, 'wanted', '55');
+    await goOnTo(3, 'wanted', '25');
+  });
+
+  it('compares with the present by the menu of a row', async () => {
+    await workbench.rowMenu(1, 'Compare with present');
+    await workbench.tab('Snapshot 1 ↔ Present').waitFor();
+    await diffShows('original', 'wanted: int = 40');
+    await diffShows('modified', 'wanted: int = 25');
+    await diffShows('original', 'booked_ * 2: int = 0');
+    await diffShows('modified', 'booked_ * 2: int = 190');
+    await workbench.screenshot('compare-present');
+  });
+
+  it('shows the bytes of a mapping in a hex diff, by the button of the editor', async () => {
+    await workbench.editorAction('Show bytes').click();
+    await workbench.paletteRow('[heap]').click();
+    await workbench.tab('[heap]').waitFor();
+    await diffShows('modified', /^[0-9a-f]{12}\s(\s[0-9a-f]{2}){8}\s(\s[0-9a-f]{2}){8}\s\s\|.{16}\|$/);
+    await workbench.screenshot('compare-bytes');
+  });
+
+  it('compares two snapshots by keys in the timeline', async () => {
+    await workbench.select(1);
+    await workbench.press('s', 'ArrowDown', 'd');
+    await workbench.tab('Snapshot 1 ↔ Snapshot 2').waitFor();
+    await diffShows('original', 'wanted: int = 40');
+    await diffShows('modified', 'wanted: int = 55');
+  });
+
+  it('compares two moments by the palette', async () => {
+    await workbench.command('Rollpoint: Compare snapshots');
+    await workbench.inputTitled('Compare: first snapshot').waitFor();
+    await workbench.page.keyboard.insertText('#2 ');
+    await workbench.paletteRow(/#1 ·/).waitFor({ state: 'hidden' });
+    await workbench.press('Enter');
+    await workbench.inputTitled('Compare: with which one').waitFor();
+    await workbench.paletteRow('Present').click();
+    await workbench.tab('Snapshot 2 ↔ Present').waitFor();
+    await diffShows('original', 'wanted: int = 55');
+    await diffShows('modified', 'wanted: int = 25');
+  });
+
+  it('says so where nothing differs', async () => {
+    await workbench.rowMenu(3, 'Compare with present');
+    await workbench.notification('Snapshot 3 and Present do not differ.').waitFor();
+  });
+
+  it('asks what if by the menu of a row, and shows the outcomes side by side', async () => {
+    await workbench.timeline.getByText('Return to present').click();
+    await workbench.waitForVariable('wanted', '25');
+    await workbench.rowMenu(2, 'Branch here with…');
+    await branchWith(2, 'wanted = 33; booked_ = 1000');
+    await workbench.screenshot('branch-with');
+    await workbench.paletteRow('Run to the next breakpoint').click();
+    const told = workbench.notification('With wanted = 33; booked_ = 1000 at snapshot 2');
+    await told.waitFor();
+    expect(await told.innerText()).to.include('snapshot 4. You left it at snapshot 3.');
+    expect(await workbench.drawing()).to.deep.equal(['1', '2', '3', '  4 current']);
+    await told.getByText('Compare', { exact: true }).click();
+    await workbench.tab('Snapshot 3 ↔ Present').waitFor();
+    await diffShows('original', 'booked_ * 2: int = 190');
+    await diffShows('modified', 'booked_ * 2: int = 2110');
+    await workbench.screenshot('branch-compared');
+  });
+
+  it('asks by a key, says what cannot be set, and stays', async () => {
+    await workbench.select(2);
+    await workbench.press('b');
+    await branchWith(2, 'nothing = 1');
+    await workbench.page.keyboard.insertText('Stay');
+    await workbench.paletteRow('Run to the end').waitFor({ state: 'hidden' });
+    await workbench.press('Enter');
+    await workbench.notification('"nothing = 1" cannot be set at snapshot 2').waitFor();
+    await workbench.currentRow(4).waitFor();
+    await workbench.command('Rollpoint: Branch here with');
+    await workbench.inputTitled('Branch here with').waitFor();
+    await workbench.paletteRow(/#2 ·/).click();
+    await branchWith(2, 'wanted = 33');
+    await workbench.paletteRow('Stay there').click();
+    await workbench.currentRow(2).waitFor();
+    await workbench.waitForVariable('wanted', '33');
+    await workbench.screenshot('branch-stays');
+  });
+});
