@@ -9,11 +9,14 @@ static volatile int quit = 0;
 static char stack[64 << 10];
 static pid_t child;
 
+__attribute__((noinline)) void at_turn(void) { __asm__ volatile("" ::: "memory"); }
+
 // Registers and stack must go back with the memory.
 static int run(void* unused) {
   (void)unused;
   const long begin = turns;
   for (long own = 0; !quit; ++own, ++turns) {
+    at_turn();
     usleep(100);
     if (begin + own != turns) return 8;
   }

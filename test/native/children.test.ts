@@ -102,6 +102,28 @@ describe('children', () => {
     else expect(told).to.deep.equal([]);
   }).timeout(300_000);
 
+  it('that share memory with the program pass its breakpoints', async () => {
+    rig = await Rig.launch('sharing');
+    await rig.breakAt('at_armed', 'at_changed', 'at_checked', 'at_turn');
+    await rig.continueToBreakpoint();
+    const armed = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.continueToBreakpoint();
+    for (let turn = 0; turn < 20; ++turn) {
+      await rig.core.rollback(armed.id);
+      expect((await rig.continueToBreakpoint()).tid).to.equal(rig.pid);
+      expect(await rig.register(rig.pid, 'rip')).to.equal(rig.address('at_changed'));
+    }
+    await rig.continueToBreakpoint();
+    expect(await rig.continue(), await rig.outputSoFar()).to.deep.include({ type: 'exited', code: 0 });
+  });
+
+  it('that share memory with the program and are let go are told of at once', async () => {
+    rig = await Rig.launch('sharing', [], { children: 'ignore' });
+    await rig.breakAt('at_armed');
+    await rig.continueToBreakpoint();
+    expect(rig.logs.join('\n')).to.match(/^Child process \d+ shares the program's memory .* a breakpoint that it comes to ends it\.$/m);
+  });
+
   it('and the program itself: an exec loses the snapshots before it, and says so', async () => {
     rig = await Rig.launch('endings', ['exec', '/bin/sh', '-c', 'exit 3']);
     await rig.breakAt('main');

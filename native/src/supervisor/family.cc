@@ -1,9 +1,7 @@
 #include "supervisor/family.h"
 
-#include <linux/kcmp.h>
 #include <signal.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,17 +77,24 @@ void Family::child_born(Process& parent, pid_t maker, pid_t child, bool shares_m
 void Family::welcome(pid_t child, const Expected& expected, int status) {
   Process* parent = process(expected.parent);
   bool shares = expected.shares_memory;
-  const bool for_good = !shares && parent && syscall(SYS_kcmp, parent->pid(), child, KCMP_VM, 0, 0) == 0;
-  auto* control = parent ? control_of(*parent) : nullptr;
-  if (for_good && control) {
+  const bool for_good = !shares && parent && share_memory(parent->pid(), child);
+  Process* owner = parent ? &owner_of_memory(*parent) : nullptr;
+  auto* control = owner ? control_of(*owner) : nullptr;
+  if (for_good) {
     // clone(CLONE_VM) without CLONE_THREAD or CLONE_VFORK: bytes of ours that it meets would end it.
-    if (parent == &root_) sharers_.insert(child);
-    auto& breakpoints = control->breakpoints();
-    breakpoints.set_hidden({});
-    breakpoints.withdraw(*parent);
-    breakpoints.insert(*parent);
+    sharers_.insert(child);
+    if (control) {
+      auto& breakpoints = control->breakpoints();
+      breakpoints.set_hidden({});
+      breakpoints.withdraw(*owner);
+      breakpoints.insert(*owner);
+    }
   }
-  if (!keep_ || (parent && traces_itself(*parent))) return let_go(parent, child, shares || for_good);
+  if (!keep_ || (parent && traces_itself(*parent))) {
+    if (for_good && control)
+      control->log("Child process " + std::to_string(child) + " shares the program's memory (clone with CLONE_VM) and is not held: a breakpoint that it comes to ends it.");
+    return let_go(parent, child, shares || for_good);
+  }
   try {
     auto process = std::make_unique<Process>(child, false, root_.waiter());
     if (control && !shares && !for_good) control->breakpoints().withdraw_from_copy(process->memory());
@@ -111,7 +116,7 @@ void Family::welcome(pid_t child, const Expected& expected, int status) {
 }
 
 void Family::let_go(Process* parent, pid_t child, bool shares_memory) {
-  if (auto* control = parent && !shares_memory ? control_of(*parent) : nullptr) {
+  if (auto* control = parent && !shares_memory ? control_of(owner_of_memory(*parent)) : nullptr) {
     try {
       memory::RemoteMemory copy(child);
       control->breakpoints().withdraw_from_copy(copy);
@@ -131,7 +136,9 @@ Relative::Calls Family::calls() {
               },
           .execed = [this](Relative& relative) { execed(relative); },
           .at_call = [this](Relative& relative, tracee::Tracee& tracee) { at_call_(relative.process(), tracee, tracee.registers().orig_rax); },
-          .watches_calls = [this] { return static_cast<bool>(at_call_); }};
+          .watches_calls = [this] { return static_cast<bool>(at_call_); },
+          .met_breakpoint = [this](Relative& relative, tracee::Tracee& tracee) { return met_breakpoint(relative, tracee); },
+          .lift_breakpoint = [this](Relative& relative, uint64_t address, bool out) { lift_breakpoint(relative, address, out); }};
 }
 
 // Another program from here on: what was captured of the one before stays with its own object.

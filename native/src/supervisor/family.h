@@ -73,8 +73,8 @@ class Family : public Kin {
   void adopt_living();
   /// Child processes that are not held and run on, each with the reason in words. Zombies and tasks of ours are none.
   std::map<pid_t, std::string> strangers();
-  /// A child has the followed one's memory for good: bytes of ours in the code would end it.
-  bool shares_memory();
+  /// A child has this one's memory for good: bytes of ours that no debugger asked for would end it.
+  bool shares_memory(const tracee::Process& process);
   /// The program may have children at all.
   bool had_children() const { return had_children_; }
 
@@ -112,6 +112,10 @@ class Family : public Kin {
   void welcome(pid_t child, const Expected& expected, int status);
   void let_go(tracee::Process* parent, pid_t child, bool shares_memory);
   bool traces_itself(const tracee::Process& process);
+  /// Whose breakpoints stand in its memory: the one itself, or the one that a child for good (clone with CLONE_VM) shares it with.
+  tracee::Process& owner_of_memory(tracee::Process& process);
+  bool met_breakpoint(Relative& relative, tracee::Tracee& tracee);
+  void lift_breakpoint(Relative& relative, uint64_t address, bool out);
   std::string why_a_stranger(const tracee::Process& parent, pid_t child);
   Relative::Calls calls();
   void execed(Relative& relative);

@@ -15,6 +15,7 @@ using tracee::Tracee;
 void Relative::handle(pid_t tid, int status, bool halted) {
   if (control) return control->handle(tid, status);
   if (WIFEXITED(status) || WIFSIGNALED(status)) {
+    has_stepped(tid);
     process_->remove(tid);
     // The leader reports last (ptrace(2)).
     if (tid == pid()) process_->tracees().clear();
@@ -26,7 +27,36 @@ void Relative::handle(pid_t tid, int status, bool halted) {
   handle_stop(*tracee, halted && !borrows_memory_);
 }
 
+bool Relative::has_stepped(pid_t tid) {
+  const auto node = over_.extract(tid);
+  if (node) calls_.lift_breakpoint(*this, node.mapped(), false);
+  return static_cast<bool>(node);
+}
+
+// The debugger's breakpoints stand in the memory that it shares, and are not for it. Beside it others may pass the place
+// meanwhile.
+bool Relative::steps_over_breakpoint(Tracee& tracee, bool halted) {
+  const bool trapped = tracee.delivery_signal() == SIGTRAP;
+  if (!trapped && over_.contains(tracee.tid()) && has_pending_trap(tracee.tid())) {
+    tracee.resume(PTRACE_CONT, 0);  // an interrupt came before the end of the step is told
+    return true;
+  }
+  if (has_stepped(tracee.tid())) {
+    if (trapped) tracee.forget_stop();
+    return false;
+  }
+  if (!trapped || !calls_.met_breakpoint(*this, tracee)) return false;
+  tracee.forget_stop();
+  if (halted) return true;
+  const uint64_t address = tracee.pc();
+  calls_.lift_breakpoint(*this, address, true);
+  over_[tracee.tid()] = address;
+  tracee.resume(PTRACE_SINGLESTEP, 0);
+  return true;
+}
+
 void Relative::handle_stop(Tracee& tracee, bool halted) {
+  if (shares_memory_ && steps_over_breakpoint(tracee, halted)) return;
   const int status = tracee.status(), event = status >> 16;
   if (is_birth(event)) {
     if (event == PTRACE_EVENT_VFORK) tracee.in_vfork = true;
@@ -38,6 +68,11 @@ void Relative::handle_stop(Tracee& tracee, bool halted) {
   const bool in_call = is_call_stop(status);
   if (in_call && calls_.watches_calls() && is_before_call(tracee.tid())) calls_.at_call(*this, tracee);
   if (!halted) return run(tracee);
+  if (shares_memory_ && event == PTRACE_EVENT_STOP && has_pending_trap(tracee.tid())) {
+    // Told now, or it would stand behind a breakpoint that is gone.
+    tracee.resume(PTRACE_CONT, 0);
+    return;
+  }
   if (in_call || (event != 0 && event != PTRACE_EVENT_STOP)) {
     // Inside a system call registers must not be changed; go on to its edge.
     tracee.interrupt();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -23,6 +24,10 @@ class Relative {
     /// It stands before a system call; asked for by `watches_calls`.
     std::function<void(Relative&, tracee::Tracee&)> at_call;
     std::function<bool()> watches_calls;
+    /// A trap in shared memory: a breakpoint of the debugger's, which concerns nobody here? The thread stands before it then.
+    std::function<bool(Relative&, tracee::Tracee&)> met_breakpoint;
+    /// Takes the breakpoint at the address out, for a single step, or puts it back.
+    std::function<void(Relative&, uint64_t address, bool out)> lift_breakpoint;
   };
 
   Relative(std::unique_ptr<tracee::Process> process, pid_t parent, bool borrows_memory, Calls calls)
@@ -70,12 +75,15 @@ class Relative {
  private:
   void run(tracee::Tracee& tracee);
   void handle_stop(tracee::Tracee& tracee, bool halted);
+  bool steps_over_breakpoint(tracee::Tracee& tracee, bool halted);
+  bool has_stepped(pid_t tid);
 
   std::unique_ptr<tracee::Process> process_;
   pid_t parent_;
   bool borrows_memory_;
   bool job_stopped_ = false, shares_memory_ = false;
   Calls calls_;
+  std::map<pid_t, uint64_t> over_;  // threads on a single step over a breakpoint, and where that was taken out
 };
 
 }  // namespace rollpoint::supervisor

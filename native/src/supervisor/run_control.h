@@ -72,6 +72,7 @@ class RunControl {
   bool ended() const { return ended_; }
   /// When it ended.
   bool was_running() const { return was_running_; }
+  void log(std::string message) const { callbacks_.log(std::move(message)); }
 
   void resume(const std::vector<ResumeAction>& actions);
   /// Stops a running debuggee and reports it; nothing when it is stopped. Where no thread can stop, since each waits for a

@@ -1,7 +1,9 @@
 #include "supervisor/stop_facts.h"
 
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +27,8 @@ bool is_zombie(pid_t pid) {
   const auto end = text.rfind(')');
   return end != std::string::npos && end + 2 < text.size() && (text[end + 2] == 'Z' || text[end + 2] == 'X');
 }
+
+bool share_memory(pid_t a, pid_t b) { return syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0; }
 
 pid_t event_message(pid_t tid) {
   unsigned long message = 0;

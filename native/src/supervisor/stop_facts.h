@@ -9,6 +9,7 @@ namespace rollpoint::supervisor {
 
 bool is_thread_of(pid_t pid, pid_t tid);
 bool is_zombie(pid_t pid);
+bool share_memory(pid_t a, pid_t b);
 /// PTRACE_GETEVENTMSG: the new task of a birth, the former id of an exec.
 pid_t event_message(pid_t tid);
 bool is_birth(int event);

@@ -1,8 +1,6 @@
 // Child processes that were there before us, and those that are left alone.
-#include <linux/kcmp.h>
 #include <signal.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +11,7 @@
 #include "supervisor/family.h"
 #include "supervisor/launch.h"
 #include "supervisor/process_stat.h"
+#include "supervisor/stop_facts.h"
 #include "util/error.h"
 
 namespace rollpoint::supervisor {
@@ -20,8 +19,6 @@ namespace rollpoint::supervisor {
 using tracee::Process;
 
 namespace {
-
-bool share_memory(pid_t a, pid_t b) { return syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0; }
 
 // Of its file: a program that can trace has the name of the call among those that it links to.
 bool names_ptrace(const std::string& executable) {
@@ -65,7 +62,7 @@ void Family::adopt_living() {
         if (!stat || stat->state == 'Z' || process(child) || ignored_.contains(child) || !tried.insert(child).second) continue;
         if (traces_itself(*parent)) continue;
         const bool shares = share_memory(parent->pid(), child);
-        if (shares && parent == &root_) sharers_.insert(child);
+        if (shares) sharers_.insert(child);
         try {
           auto relative = std::make_shared<Relative>(attach(child, root_.waiter()), parent->pid(), false, calls());
           const int status = relative->process().injector().status();
@@ -79,11 +76,6 @@ void Family::adopt_living() {
       }
     }
   }
-}
-
-bool Family::shares_memory() {
-  std::erase_if(sharers_, [&](pid_t child) { return !share_memory(root_.pid(), child); });
-  return !sharers_.empty();
 }
 
 std::string Family::why_a_stranger(const Process& parent, pid_t child) {

@@ -253,11 +253,14 @@ void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   sites.insert(sites.end(), file_sites.begin(), file_sites.end());
   for (auto& [address, site] : relays) sites.push_back(address);
   // Whoever else runs in this memory would end at one.
-  if (family_->shares_memory()) sites.clear();
+  if (family_->shares_memory(*process_)) sites.clear();
   control_->breakpoints().set_hidden(std::move(sites));
   control_->set_relays(std::move(relays));
-  for (auto& [pid, relative] : family_->relatives())
-    if (relative->control) relative->control->breakpoints().set_hidden(relative->engine ? relative->engine->exit_sites(hold_at_exit_) : std::vector<uint64_t>{});
+  for (auto& [pid, relative] : family_->relatives()) {
+    if (!relative->control) continue;
+    const bool may_stand = relative->engine && !family_->shares_memory(relative->process());
+    relative->control->breakpoints().set_hidden(may_stand ? relative->engine->exit_sites(hold_at_exit_) : std::vector<uint64_t>{});
+  }
   family_->watch_calls(engine_->rewinds_files() ? Family::AtCall([this](tracee::Process& process, tracee::Tracee& tracee, uint64_t number) {
     auto arguments = resources::arguments_at_instruction(tracee);
     arguments.number = number;  // in %rax is the kernel's answer by then
