@@ -81,6 +81,9 @@ async function serve(command: ServerCommand): Promise<number> {
     log.notice(`The program was killed; snapshot ${id} has been restored into a new process (pid ${newPid}).`);
     for (const { message } of warnings) log.notice(message);
   });
+  core.on('focus', ({ message }) => {
+    if (message) log.notice(message);
+  });
   if (command.debug) log.trace(describeMachine(version, gdbVersion(), core.capabilities));
 
   const server = new RspServer({ target, settings, log, once: command.once });

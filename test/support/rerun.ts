@@ -13,6 +13,7 @@ export interface Program {
   program: string;
   args: string[];
   env?: Record<string, string>;
+  followFork?: 'child';
   /** Function at which the snapshot is taken, at the first hit for which `isThere` says so; default: the first. */
   at: string;
   isThere?: (hit: number) => boolean;
@@ -65,10 +66,10 @@ export class Rerun {
   }
 
   /** To the middle, with a snapshot there, and on to a breakpoint at the end that the C library offers. */
-  async toTheMiddle({ program, args, env, at, isThere = () => true, except }: Program): Promise<void> {
+  async toTheMiddle({ program, args, env, followFork, at, isThere = () => true, except }: Program): Promise<void> {
     this.except = except;
     this.client = this.sessions.connect();
-    await this.client.launch({ program, args, env, cwd: this.folder, snapshots: { auto: 'off' } });
+    await this.client.launch({ program, args, env, followFork, cwd: this.folder, snapshots: { auto: 'off' } });
     await this.client.request('setFunctionBreakpoints', { breakpoints: [{ name: at }] });
     await this.client.configurationDone();
     this.stop = await this.client.stopped('function breakpoint');
@@ -83,8 +84,11 @@ export class Rerun {
   /** Runs from where it stands to its end, where it still lives. `lastOutput`: by that its output is known to be whole. */
   async toTheEnd(lastOutput: RegExp): Promise<Result> {
     const begin = this.client.output('stdout').length;
-    await this.client.request('continue', { threadId: this.stop.threadId });
-    this.stop = await this.client.stopped('function breakpoint');
+    do {
+      await this.client.request('continue', { threadId: this.stop.threadId });
+      this.stop = await this.client.stopped();
+    } while (this.stop.reason === 'exit');  // a child that was followed is held at its end
+    expect(this.stop.reason).to.equal('function breakpoint');
     const written = () => this.client.output('stdout').slice(begin);
     while (!lastOutput.test(written())) {
       await this.client.event('output');
@@ -108,9 +112,14 @@ export class Rerun {
       expect(filesBelow(this.folder, this.except), `files after rollback ${turn}`).to.deep.equal(before);
       expect(await this.toTheEnd(lastOutput), `run ${turn}: ${this.client.output('stderr')}`).to.deep.equal(first);
     }
-    await this.client.request('setFunctionBreakpoints', { breakpoints: [] });
-    expect(await this.overTheEnd()).to.equal(first.code);
+    await this.over(first.code);
     return first;
+  }
+
+  /** It stands at its end, and is let end. */
+  async over(code: number): Promise<void> {
+    await this.client.request('setFunctionBreakpoints', { breakpoints: [] });
+    expect(await this.overTheEnd()).to.equal(code);
   }
 
   /** While snapshots exist the program stands at its end once more before it goes. */

@@ -92,7 +92,7 @@ void ExitSites::search(tracee::Process& process, const memory::Vma& vma, Text ki
   std::vector<uint8_t> code(vma.bytes());
   util::UniqueFd file;
   if (kind != Text::kCLibrary) {
-    file.reset(open((kind == Text::kExecutable ? "/proc/" + std::to_string(process.pid()) + "/exe" : vma.path).c_str(), O_RDONLY | O_CLOEXEC));
+    file.reset(open((kind == Text::kExecutable ? process.executable_file() : vma.path).c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info {};
     if (kind == Text::kOther && (!file || fstat(file.get(), &info) < 0 || info.st_ino != vma.inode)) return;
   }

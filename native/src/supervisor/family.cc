@@ -99,6 +99,7 @@ void Family::welcome(pid_t child, const Expected& expected, int status) {
     auto process = std::make_unique<Process>(child, false, root_.waiter());
     if (control && !shares && !for_good) control->breakpoints().withdraw_from_copy(process->memory());
     if (parent) process->scratch = parent->scratch;  // copied with the memory
+    if (parent) process->runs_as(*parent);
     process->trace_options = root_.trace_options;
     auto relative = std::make_shared<Relative>(std::move(process), expected.parent, shares, calls());
     if (for_good) relative->set_shares_memory();

@@ -40,9 +40,8 @@ bool names_ptrace(const std::string& executable) {
 }  // namespace
 
 bool Family::traces_itself(const Process& process) {
-  const std::string path = "/proc/" + std::to_string(process.pid()) + "/exe";
   const auto [it, is_new] = tracers_.try_emplace(process.executable(), false);
-  if (is_new) it->second = names_ptrace(path);
+  if (is_new) it->second = names_ptrace(process.executable_file());
   return it->second;
 }
 

@@ -49,9 +49,14 @@ pid_t Process::id_inside(pid_t tid) const {
 }
 
 std::string Process::executable() const {
+  if (!executable_.empty()) return executable_;
   char path[4096];
-  ssize_t length = readlink(("/proc/" + std::to_string(pid_) + "/exe").c_str(), path, sizeof path);
+  ssize_t length = readlink(executable_file().c_str(), path, sizeof path);
   return length > 0 ? std::string(path, static_cast<size_t>(length)) : std::string();
+}
+
+std::string Process::executable_file() const {
+  return executable_.empty() ? "/proc/" + std::to_string(pid_) + "/exe" : executable_;
 }
 
 std::vector<std::byte> Process::auxv() const {
@@ -104,6 +109,7 @@ void Process::lose(pid_t tid, int status) {
 
 void Process::take_new_body(pid_t pid) {
   tracees_.clear();
+  executable_.clear();
   scratch.reset();
   pid_ = pid;
   nested_ = tracee::id_inside("/proc/" + std::to_string(pid)) != pid;
@@ -121,6 +127,7 @@ void Process::reset_after_exec(pid_t former_tid) {
   }
   tracees_.clear();
   tracees_[pid_] = std::move(survivor);
+  executable_.clear();
   scratch.reset();
   memory_ = memory::RemoteMemory(pid_);
 }

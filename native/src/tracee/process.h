@@ -65,7 +65,14 @@ class Process {
   /// Made for it at launch.
   std::unique_ptr<PidNamespace> pid_namespace;
 
+  /// Path of the program that it runs.
   std::string executable() const;
+  /// What to open to read that file.
+  std::string executable_file() const;
+  /// The kernel names another program for it (/proc/PID/exe) than the one that it runs.
+  void runs(std::string executable) { executable_ = std::move(executable); }
+  /// It was copied from that one (fork).
+  void runs_as(const Process& other) { executable_ = other.executable_; }
   /// /proc/PID/auxv.
   std::vector<std::byte> auxv() const;
   /// A field of /proc/PID/status, such as "Seccomp"; empty where absent.
@@ -96,6 +103,7 @@ class Process {
   memory::RemoteMemory memory_;
   util::UniqueFd pidfd_;
   std::map<pid_t, std::unique_ptr<Tracee>> tracees_;
+  std::string executable_;  // empty: as the kernel names it
   mutable std::optional<std::string> status_;
 };
 

@@ -171,6 +171,7 @@ bool take_program_space(Process& process, const ProgramSpace& wanted, const Scra
   }
   move_kernel_pages(process, moved, wanted.kernel_pages.front().start);
   const bool same_file = set_marks(process, wanted);
+  if (!same_file) process.runs(wanted.executable);
   map_stack(process, wanted.stack);
   return same_file;
 }
