@@ -81,7 +81,7 @@ describe('children', () => {
     const told: string[] = [];
     const back = async (id: number) => {
       told.push(...(await rig.core.rollback(id)).warnings.map(({ message }) => message));
-      expect(await rig.core.verify(id)).to.deep.equal([]);
+      expect(await rig.core.verify(id), told.join('\n')).to.deep.equal([]);
     };
     const armed = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
     await rig.continueToBreakpoint();
@@ -101,6 +101,41 @@ describe('children', () => {
     if (process.getuid!() !== 0) expect(told.join('\n')).to.match(/threads? ha(s another id|ve other ids) than before/);
     else expect(told).to.deep.equal([]);
   }).timeout(300_000);
+
+  for (const pidNamespace of [false, true]) {
+    it(`are there again with memory in common and a timer for one of their threads${pidNamespace ? ', in a pid namespace' : ''}`, async () => {
+      rig = await Rig.launch('kin', [], { launch: { pidNamespace } });
+      await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+      await rig.continueToBreakpoint();
+      const armed = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      expect(armed.warnings).to.deep.equal([]);
+      const told: string[] = [];
+      for (let turn = 0; turn < 10; ++turn) {
+        await rig.continueToBreakpoint();
+        expect(await rig.register(rig.pid, 'rip'), await rig.outputSoFar()).to.equal(rig.address('at_changed'));
+        told.push(...(await rig.core.rollback(armed.id)).warnings.map(({ message }) => message));
+        // The timer goes on meanwhile.
+        expect((await rig.core.verify(armed.id)).filter(({ message }) => !message.endsWith('the pending signals differ'))).to.deep.equal([]);
+      }
+      // Another number may be told, and nothing else.
+      expect(told.filter((line) => !/its number is|has another id|have other ids/.test(line))).to.deep.equal([]);
+      await rig.clearBreakpoints();
+      expect(await rig.continue(), await rig.outputSoFar()).to.deep.include({ type: 'exited', code: 0 });
+    });
+  }
+
+  it('that have no memory in common any more are told of', async () => {
+    rig = await Rig.launch('kin', ['--unmap']);
+    await rig.breakAt('at_armed', 'at_changed');
+    await rig.continueToBreakpoint();
+    const armed = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.continueToBreakpoint();
+    const { warnings } = await rig.core.rollback(armed.id);
+    expect(warnings.map(({ message }) => message).join('\n')).to.match(
+      /^Processes \d+ and \d+ had the memory at [\da-f]+-[\da-f]+ in common \(MAP_SHARED\), and do not any more: .* Each has what was in it then\.$/m,
+    );
+    expect((await rig.core.verify(armed.id)).map(({ message }) => message).join('\n')).to.match(/in common/);
+  });
 
   it('that share memory with the program pass its breakpoints', async () => {
     rig = await Rig.launch('sharing');

@@ -96,6 +96,33 @@ describe('a rollback that fails half-way', () => {
     await toTheEnd();
   });
 
+  it('goes back as a whole where a child fails, or says that it could not', async function () {
+    this.timeout(240_000);
+    await start('children', '--lasting');
+    // Children go first: each fault is in one of them.
+    for (const step of steps) {
+      const error = await failure(step, armed);
+      expect(error.message, step).to.match(/^The rollback to snapshot 1 failed \(Child process \d+ \(children\): a fault was asked for at "\w+"\)\. The program is where it was before\.$/);
+      expect(error.trusted, step).to.equal(true);
+      expect(await rig.core.verify(changed), step).to.deep.equal([]);
+      for (const [fault, moved] of [[`${step}!`, false], [step, true]] as const) {
+        if (moved) await to('at_checked');
+        const untrusted = await failure(fault, armed);
+        expect(untrusted.message, fault).to.match(/\(Child process \d+ \(children\): a fault .* can no longer be trusted: restore another snapshot, or end the session\.$/);
+        expect(untrusted.trusted, fault).to.equal(false);
+        const refused = await rig.core.capture({ tid: rig.pid, files: 'rewind' }).catch((reason: NativeError) => reason.message);
+        expect(refused).to.match(/in no state worth a snapshot/);
+        await rig.core.rollback(changed);
+        expect(await rig.core.verify(changed), fault).to.deep.equal([]);
+      }
+    }
+    await rig.core.rollback(armed);
+    expect(await rig.core.verify(armed)).to.deep.equal([]);
+    await to('at_changed');
+    await to('at_checked');
+    await toTheEnd();
+  });
+
   it('takes its children with it', async function () {
     this.timeout(120_000);
     await start('children');

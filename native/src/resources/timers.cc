@@ -76,6 +76,10 @@ bool create_timer(RemoteSyscalls& remote, int id, const PosixTimer& timer) {
   return found;
 }
 
+bool is_the_same(const PosixTimer& a, const PosixTimer& b) {
+  return a.clock == b.clock && a.signal == b.signal && a.value == b.value && a.notify == b.notify && a.thread == b.thread;
+}
+
 bool none_runs(const Timers& timers) {
   return std::all_of(timers.intervals.begin(), timers.intervals.end(), [](const itimerval& timer) { return timer.it_value.tv_sec == 0 && timer.it_value.tv_usec == 0; });
 }
@@ -92,11 +96,15 @@ void ask_timers(tracee::Inquiry& inquiry, pid_t pid, Timers& timers) {
 util::Warnings restore_timers(RemoteSyscalls& remote, const Timers& now, const Timers& wanted) {
   util::Warnings left;
   std::vector<RemoteCall> calls;
+  auto is_there = [&](int id, const PosixTimer& timer) {
+    const auto it = now.posix.find(id);
+    return it != now.posix.end() && is_the_same(it->second, timer);
+  };
   for (auto& [id, timer] : now.posix)
-    if (!wanted.posix.contains(id)) calls.push_back({SYS_timer_delete, {static_cast<uint64_t>(id)}});
+    if (const auto it = wanted.posix.find(id); it == wanted.posix.end() || !is_the_same(it->second, timer)) calls.push_back({SYS_timer_delete, {static_cast<uint64_t>(id)}});
   if (!calls.empty()) remote.batch(calls);
   for (auto& [id, timer] : wanted.posix) {
-    if (!now.posix.contains(id) && !create_timer(remote, id, timer)) {
+    if (!is_there(id, timer) && !create_timer(remote, id, timer)) {
       left.push_back({"timer", "POSIX timer " + std::to_string(id) + " was deleted since and its id cannot be had again."});
       continue;
     }

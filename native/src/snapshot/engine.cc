@@ -19,7 +19,12 @@ namespace rollpoint::snapshot {
 namespace {
 constexpr size_t kReservePages = 4096;  // 16 MiB: a capture of 1 % of 1 GiB fits without a page fault
 constexpr size_t kReserveNodes = 8192;
+
+std::vector<memory::Vma> only_shared(std::vector<memory::Vma> maps) {
+  std::erase_if(maps, [](auto& vma) { return !vma.is_shared_anonymous(); });
+  return maps;
 }
+}  // namespace
 
 Engine::Engine(tracee::Process& process, TrackerKind tracker, Hooks hooks, bool followed)
     : state_(std::make_unique<EngineState>(process, tracker, std::move(hooks))) {
@@ -160,6 +165,15 @@ std::vector<uint64_t> Engine::exit_sites(bool of_program) {
     state_->hooks.log("No place was found where this program ends by itself (exit_group): it will not be stopped before its end.");
   sites.insert(sites.end(), ends.begin(), ends.end());
   return sites;
+}
+
+std::vector<memory::Vma> Engine::shared_memory(SnapshotId id) const { return only_shared(state_->at(id).maps); }
+
+std::vector<memory::Vma> Engine::shared_memory() const { return only_shared(memory::read_maps(state_->process.pid())); }
+
+std::vector<uint64_t> Engine::end_sites() {
+  if (!has_snapshots()) state_->exit_sites.refresh(state_->process, memory::read_maps(state_->process.pid()));
+  return state_->exit_sites.of_program();
 }
 
 std::vector<uint64_t> Engine::file_sites() const {

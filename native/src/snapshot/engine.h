@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "memory/maps.h"
 #include "resources/files.h"
 #include "resources/process_state.h"
 #include "snapshot/relay_sites.h"
@@ -76,6 +77,11 @@ class Engine {
   /// Instructions worth a hidden breakpoint while snapshots exist: where a thread of this program ends, and with
   /// `of_program` where the program itself does. Logs once when that is nowhere to be found.
   std::vector<uint64_t> exit_sites(bool of_program);
+  /// Mappings of shared anonymous memory: those of the snapshot, and those of the present.
+  std::vector<memory::Vma> shared_memory(SnapshotId id) const;
+  std::vector<memory::Vma> shared_memory() const;
+  /// Where the program ends by itself, also while there is no snapshot.
+  std::vector<uint64_t> end_sites();
   /// Where the program makes calls that change files; none when no snapshot is to bring contents back.
   std::vector<uint64_t> file_sites() const;
   RelaySites relay_sites() const;

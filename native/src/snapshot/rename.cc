@@ -12,6 +12,10 @@ void rename_everywhere(EngineState& state, pid_t from, pid_t to) {
     }
     if (snapshot->tid == from) snapshot->tid = to;
     resources::rename_thread(snapshot->state, from, to);
+    // Those of inside stay, where a pid namespace lets them be chosen.
+    if (!state.process.nested())
+      for (auto& [number, timer] : snapshot->state.timers.posix)
+        if (timer.thread == from) timer.thread = to;
   }
 }
 

@@ -105,6 +105,7 @@ std::vector<resources::Holder> Tree::holders(SnapshotId id, const TreeSnapshot& 
 }
 
 CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
+  if (broken_) throw util::CodedError(util::kUnsupported, "A rollback has failed half-way, and the program is in no state worth a snapshot. Restore one first.");
   auto own = options;
   own.children_are_held = family_.keeps_children();
   if (family_.focus()) own.tid = family_.root().pid();

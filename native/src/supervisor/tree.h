@@ -78,9 +78,13 @@ class Tree {
   Member capture_member(const std::shared_ptr<Relative>& relative, const snapshot::CaptureOptions& options, snapshot::CaptureResult& result);
   Sharer capture_sharer(const std::shared_ptr<Relative>& relative);
   void foresee_children(const TreeSnapshot& wanted, std::vector<snapshot::Warning>& left);
+  /// All go back to `refuge`, where they have not run since that; throws RollbackError.
+  [[noreturn]] void fail(snapshot::SnapshotId id, std::optional<snapshot::SnapshotId> refuge, const std::string& name, const std::exception& error);
   void restore_sharers(const TreeSnapshot& wanted, snapshot::RollbackResult& result);
   std::vector<std::shared_ptr<Relative>> parents_first() const;
   std::vector<Zombie> zombies();
+  /// Shared anonymous memory that its processes had in common and do not any more, in words.
+  std::vector<std::string> memory_parted(snapshot::SnapshotId id, const TreeSnapshot& tree);
   void end_surplus(const TreeSnapshot& wanted);
   /// Who is there again, and not yet what it was.
   std::set<const Relative*> bring_back(TreeSnapshot& wanted, snapshot::RollbackResult& result);
@@ -101,6 +105,7 @@ class Tree {
   snapshot::TrackerKind tracker_;
   std::function<void(std::string)> log_;
   std::map<snapshot::SnapshotId, TreeSnapshot> snapshots_;
+  bool broken_ = false;  // a rollback has failed half-way, in a process below the root
 };
 
 }  // namespace rollpoint::supervisor

@@ -21,6 +21,7 @@ std::vector<snapshot::Difference> Tree::verify(SnapshotId id) {
   auto it = snapshots_.find(id);
   if (it == snapshots_.end()) return result;
   for (auto& line : resources::compare_streams(holders(id, it->second), it->second.streams)) result.push_back({"state", line});
+  for (auto& line : memory_parted(id, it->second)) result.push_back({"memory", line});
   std::set<pid_t> wanted;
   for (auto& member : it->second.members) {
     const pid_t pid = member.relative->pid();

@@ -24,14 +24,17 @@ std::set<const Relative*> Tree::bring_back(TreeSnapshot& wanted, RollbackResult&
     std::string name() const { return (member ? "Child process " : "The ended child process ") + std::to_string(id_inside); }
   };
   std::vector<Missing> missing;
-  for (auto& member : wanted.members)
-    if (!member.relative->alive()) missing.push_back({member.id_inside, &member, nullptr});
+  auto tell = [&](std::string message) { result.warnings.push_back({"children", std::move(message)}); };
+  for (auto& member : wanted.members) {
+    if (member.relative->alive()) continue;
+    if (member.relative->engine->has_snapshots()) missing.push_back({member.id_inside, &member, nullptr});
+    else tell("Child process " + std::to_string(member.id_inside) + " has gone since and does not come back: it ended before its first snapshot was complete.");
+  }
   const auto there = missing.empty() && wanted.zombies.empty() ? std::vector<Zombie>{} : zombies();
   for (auto& zombie : wanted.zombies)
     if (std::none_of(there.begin(), there.end(), [&](auto& other) { return other.pid == zombie.pid; })) missing.push_back({zombie.id_inside, nullptr, &zombie});
   std::sort(missing.begin(), missing.end(), [](auto& a, auto& b) { return a.id_inside < b.id_inside; });
   std::vector<std::pair<Zombie*, pid_t>> to_end;
-  auto tell = [&](std::string message) { result.warnings.push_back({"children", std::move(message)}); };
   for (bool more = true; more;) {
     more = false;
     for (auto it = missing.begin(); it != missing.end();) {

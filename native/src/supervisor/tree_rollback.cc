@@ -65,6 +65,22 @@ RollbackResult Tree::restore_member(const Member& member, const resources::Place
   return back;
 }
 
+void Tree::fail(SnapshotId id, std::optional<SnapshotId> refuge, const std::string& name, const std::exception& error) {
+  broken_ = true;
+  const auto* known = dynamic_cast<const snapshot::RollbackError*>(&error);
+  const std::string what = name + ": " + (known ? known->cause() : error.what());
+  const std::string untrusted = " The program's state can no longer be trusted: restore another snapshot, or end the session.";
+  if (!refuge || refuge == id) throw snapshot::RollbackError("The rollback failed half-way (" + what + ")." + untrusted, false, what);
+  std::string but;
+  try {
+    for (auto& warning : rollback(*refuge).warnings) but += " " + warning.message;
+  } catch (const std::exception& second) {
+    const auto* cause = dynamic_cast<const snapshot::RollbackError*>(&second);
+    throw snapshot::RollbackError("The rollback failed (" + what + "), and so did the way back (" + (cause ? cause->cause() : second.what()) + ")." + untrusted, false, what);
+  }
+  throw snapshot::RollbackError("The rollback to snapshot " + std::to_string(id) + " failed (" + what + "). The program is where it was before." + but, true, what);
+}
+
 RollbackResult Tree::rollback(SnapshotId id) {
   auto it = snapshots_.find(id);
   if (it == snapshots_.end()) return root_.rollback(id);
@@ -96,7 +112,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
         give_up(*member->relative);
         children.warnings.push_back({"children", name + " has gone since and does not come back: " + error.what()});
       } else {
-        children.warnings.push_back({"children", name + " could not be rolled back: " + error.what()});
+        fail(id, refuge, name, error);
       }
     }
   }
@@ -115,12 +131,14 @@ RollbackResult Tree::rollback(SnapshotId id) {
   }
   restore_sharers(wanted, result);
   for (auto& warning : streams.finish()) result.warnings.push_back(warning);
+  for (auto& line : memory_parted(id, wanted)) result.warnings.push_back({"sharedMemory", line});
   if (in_focus) {
     result.tid = in_focus->tid;
     result.renamed.insert(result.renamed.end(), in_focus->renamed.begin(), in_focus->renamed.end());
   } else if (wanted.focus) {
     result.warnings.push_back({"children", "The process that the debugger followed then is not there again: the debugger is with the program's first process."});
   }
+  broken_ = false;
   result.micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
   result.pages_written += children.pages_written;
   result.warnings.insert(result.warnings.begin(), children.warnings.begin(), children.warnings.end());
