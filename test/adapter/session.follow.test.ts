@@ -75,6 +75,23 @@ describe('a session that follows a child', () => {
     await ends(session, stop);
   });
 
+  it('stays with it when its parent ends first, and ends as that does', async () => {
+    const session = await launch('orphan');
+    const { client } = session;
+    let stop = await session.runTo('@child');
+    await stopsAt(session, '@changed');
+    stop = await session.resume();
+    await session.standsAt('@changed', stop);
+    expect(client.output('console')).to.match(/The program's first process \(\d+\) has come to its end, and stays there until process \d+ has ended, which the debugger follows\./);
+    await take(session);
+    stop = await restore(session, 1);
+    await session.standsAt('@changed', stop);
+    await client.request('rollpoint/deleteSnapshot', { id: 1 });
+    await client.request('continue', { threadId: stop.threadId });
+    expect(await client.event('exited')).to.deep.equal({ exitCode: 3 });
+    expect(client.output('stdout')).to.equal('PASS\n');
+  });
+
   it('goes back and forth between snapshots of the parent and of the child', async () => {
     const session = await launch('grandchild');
     const { client } = session;

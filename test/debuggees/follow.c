@@ -42,6 +42,7 @@ static int as_child(int with_grandchild) {
   who = 2;
   int local = 20;
   at_child();
+  while (who == 20) usleep(1000);  // as a debugger may want it
   if (who != 2 || local != 20) fail("who", who, 2);
   pthread_t thread;
   if (pthread_create(&thread, NULL, work, &local)) return 1;
@@ -61,6 +62,23 @@ static int as_child(int with_grandchild) {
   return who;
 }
 
+// The parent ends first: the child hears of that by the end of a pipe.
+static int as_orphan(const int ends[2], int is_child) {
+  if (!is_child) {
+    close(ends[0]);
+    at_back();
+    exit(3);
+  }
+  close(ends[1]);
+  who = 2;
+  at_child();
+  char nothing;
+  if (read(ends[0], &nothing, 1) != 0) return 1;
+  at_changed();
+  puts("PASS");
+  return 5;
+}
+
 int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "program")) {
     who = 4;
@@ -76,6 +94,11 @@ int main(int argc, char **argv) {
   int code = 9;
   if (!strcmp(how, "spawn")) {
     if (posix_spawn(&pid, argv[0], NULL, NULL, arguments, environ)) return 1;
+  } else if (!strcmp(how, "orphan")) {
+    int ends[2];
+    if (pipe(ends)) return 1;
+    pid = fork();
+    exit(as_orphan(ends, pid == 0));
   } else if (!(pid = fork())) {  // @fork
     if (!strcmp(how, "exec")) {
       at_child();

@@ -113,7 +113,8 @@ describe('children', () => {
       for (let turn = 0; turn < 10; ++turn) {
         await rig.continueToBreakpoint();
         expect(await rig.register(rig.pid, 'rip'), await rig.outputSoFar()).to.equal(rig.address('at_changed'));
-        told.push(...(await rig.core.rollback(armed.id)).warnings.map(({ message }) => message));
+        // Semaphores are the whole machine's.
+        told.push(...(await rig.core.rollback(armed.id)).warnings.filter(({ kind }) => kind !== 'systemV').map(({ message }) => message));
         // The timer goes on meanwhile.
         expect((await rig.core.verify(armed.id)).filter(({ message }) => !message.endsWith('the pending signals differ'))).to.deep.equal([]);
       }

@@ -35,6 +35,10 @@ void RunControl::note_call(Tracee& tracee) {
 void RunControl::pass_in_background(Tracee& tracee, const Stop& stop) {
   const int code = tracee.siginfo() ? tracee.siginfo()->si_code : 0;
   const bool ours = stop.reason != StopReason::kSignal || (stop.signal == SIGTRAP && code > 0 && code != SI_KERNEL);
+  if (!ours && is_fatal(process_, stop.signal) && callbacks_.waits_at_end()) {
+    pending_[tracee.tid()] = stop;
+    return wait_at_end(tracee, false);
+  }
   go_on(tracee, ours ? 0 : stop.signal);
 }
 
@@ -44,6 +48,7 @@ void RunControl::enter_background() {
   owed_.reset();
   breakpoints_.forget_wanted();
   if (!running_) return;
+  breakpoints_.add_hidden(callbacks_.end_sites());
   // The debugger's breakpoints are another process's: out of the memory of this one.
   breakpoints_.withdraw(process_);
   breakpoints_.insert(process_);
@@ -56,7 +61,7 @@ void RunControl::enter_background() {
 }
 
 void RunControl::enter_focus(bool running) {
-  background_ = false;
+  background_ = at_end_ = false;
   running_ = running;
   if (running_) {
     for (auto& [tid, tracee] : process_.tracees())
@@ -100,6 +105,13 @@ void RunControl::go_on_in_background() {
   if (ended_) return;
   running_ = true;
   stopping_ = false;
+  for (auto& [tid, tracee] : process_.tracees()) {
+    const int signal = at_end_ ? 0 : tracee->delivery_signal();
+    if (!signal || signal == SIGTRAP || !is_fatal(process_, signal) || !callbacks_.waits_at_end()) continue;
+    pending_[tid] = {.reason = StopReason::kSignal, .tid = tid, .signal = signal, .executable = {}};
+    at_end_ = true;
+  }
+  if (at_end_) return;
   breakpoints_.insert(process_);
   for (auto& [tid, tracee] : process_.tracees()) {
     tracee->mode = RunMode::kContinue;
@@ -116,6 +128,7 @@ void RunControl::retire() {
 
 void RunControl::stand_again() {
   background_ = true;
+  at_end_ = false;
   ended_ = running_ = stopping_ = interrupt_wanted_ = false;
   forget_pending(0);
   breakpoints_.begin_anew();

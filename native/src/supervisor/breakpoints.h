@@ -26,6 +26,8 @@ class Breakpoints {
   void remove(BreakpointKind kind, uint64_t address, uint64_t length);
   /// A breakpoint of our own at each address, never reported.
   void set_hidden(const std::vector<uint64_t>& addresses);
+  /// While it runs: more of them, from the next `insert` on.
+  void add_hidden(const std::vector<uint64_t>& addresses) { hidden_.insert(addresses.begin(), addresses.end()); }
   /// It is of no use: not set again, though it may stand until the next stop.
   void drop_hidden(uint64_t address) { useless_.insert(address); }
   /// All forgotten, nothing written: after an exec.

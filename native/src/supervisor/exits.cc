@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tracee/remote_syscalls.h"
+#include "util/error.h"
 
 namespace rollpoint::supervisor {
 
@@ -25,6 +26,10 @@ bool RunControl::at_exit_site(Tracee& tracee) {
     return false;
   }
   if (ends_program(tracee)) {
+    if (background_ && callbacks_.waits_at_end()) {
+      wait_at_end(tracee, true);
+      return true;
+    }
     if (!background_ && callbacks_.hold_at_exit()) {
       tracee.told_exit = r.rip;
       report({.reason = StopReason::kExit, .tid = tracee.tid(), .executable = {}, .code = exit_code(tracee)});
@@ -52,8 +57,33 @@ int RunControl::exit_code(Tracee& tracee) {
   return static_cast<int>(last.registers().rdi & 0xff);
 }
 
+// Whole, as it will be when it comes into focus; to the others it is gone.
+void RunControl::wait_at_end(Tracee& tracee, bool is_exit) {
+  at_end_ = true;
+  halt();
+  while (!ended_ && outstanding()) {
+    if (auto status = process_.waiter().wait()) kin_.handle(status->tid, status->status);
+  }
+  stopping_ = false;
+  if (ended_) return;
+  breakpoints_.withdraw(process_);
+  if (!is_exit) return;
+  try {
+    // Ends of pipes and locks that somebody may wait for.
+    tracee::RemoteSyscalls(process_, tracee).call(SYS_close_range, 0, ~0U, 0);
+  } catch (const util::CodedError&) {
+    // A filter forbids it: they go with the process.
+  }
+}
+
 // Past the hidden breakpoint, by another system call instruction.
 void RunControl::leave_for_good(Tracee& tracee) {
+  if (!process_.scratch) {
+    // No snapshot, so nobody is parked either.
+    breakpoints_.lift(process_, tracee.pc());
+    tracee.resume(PTRACE_CONT, 0);
+    return;
+  }
   auto r = tracee.registers();
   tracee.moved_exit = r;
   if (r.rax == SYS_exit && ends_program(tracee)) {

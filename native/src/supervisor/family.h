@@ -55,6 +55,10 @@ class Family : public Kin {
   /// All stopped, before a resume of all: one that was born while they were being stopped comes into focus.
   void take_new_focus();
   void root_execed();
+  /// The root is about to end. True: the debugger is with another process, whose session goes on; it waits, and that is told.
+  bool root_waits();
+  /// The root has ended all the same: tells of the one that is in focus.
+  void tell_who_runs_on();
 
   using AtCall = std::function<void(tracee::Process&, tracee::Tracee&, uint64_t number)>;
   /// From the next run on, for each system call of a descendant, before it is made; empty: none is looked at.

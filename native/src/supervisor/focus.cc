@@ -131,6 +131,17 @@ void Family::take_new_focus() {
   if (is_new) control_in_focus().owe({.reason = StopReason::kExec, .tid = relative->pid(), .signal = SIGTRAP, .executable = relative->process().executable()});
 }
 
+bool Family::root_waits() {
+  if (!focus_ || !focus_->alive()) return false;
+  tell_focus("The program's first process (" + std::to_string(root_.pid()) + ") has come to its end, and stays there until " + process_name(focus_->pid()) + " has ended, which the debugger follows.", true);
+  return true;
+}
+
+void Family::tell_who_runs_on() {
+  if (focus_ && focus_->alive())
+    tell_focus("The program's first process has ended, and the session ends with it: " + process_name(focus_->pid()) + ", which the debugger followed, runs on without it.", true);
+}
+
 void Family::focus_ended(const Relative& relative, const End& end) {
   if (focus_.get() != &relative) return;
   const pid_t pid = relative.pid();

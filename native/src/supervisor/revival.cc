@@ -7,7 +7,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <chrono>
+#include <thread>
+
 #include "supervisor/pid_turn.h"
+#include "supervisor/process_stat.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
 
@@ -16,6 +20,20 @@ namespace rollpoint::supervisor {
 using tracee::Process;
 using tracee::RemoteSyscalls;
 
+namespace {
+
+// Where its parent was killed with it, init has still to take note of its end.
+void await_burial(pid_t id) {
+  constexpr int kPatience = 200;
+  for (int i = 0; i < kPatience; ++i) {
+    const auto stat = read_process_stat(id);
+    if (!stat || (stat->state != 'Z' && stat->state != 'X')) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+}  // namespace
+
 pid_t bear(Process& parent, const Birth& birth) {
   RemoteSyscalls remote(parent);
   clone_args arguments{};
@@ -23,6 +41,7 @@ pid_t bear(Process& parent, const Birth& birth) {
   arguments.exit_signal = static_cast<uint64_t>(birth.exit_signal);
   auto clone = [&] { return remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments); };
   if (birth.id_inside) {
+    if (!parent.nested()) await_burial(birth.id_inside);
     arguments.set_tid = remote.put(&birth.id_inside, sizeof birth.id_inside, 512);
     arguments.set_tid_size = 1;
     try {

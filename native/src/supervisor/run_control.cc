@@ -84,6 +84,7 @@ bool RunControl::steps_alone() {
 void RunControl::forget_pending(pid_t tid) {
   pending_.clear();
   owed_.reset();
+  at_end_ = false;
   for (auto& [other, tracee] : process_.tracees()) {
     tracee->owed_signal = tracee->pass_signal = 0;
     tracee->moved_exit.reset();

@@ -55,6 +55,10 @@ class RunControl {
     std::function<void(tracee::Tracee&, const resources::CallArguments&)> before_file_call;
     /// The program is about to end by itself. True: that is to be told as a stop (`kExit`) first.
     std::function<bool()> hold_at_exit;
+    /// It is about to end, in the background. True: it stands there until it comes into focus, which somebody is told.
+    std::function<bool()> waits_at_end;
+    /// Places where it does, for when it goes into the background.
+    std::function<std::vector<uint64_t>()> end_sites;
     /// Where it does: every system call is seen before it is made.
     std::function<bool()> watches_calls;
     std::function<void(tracee::Tracee&, uint64_t number)> at_call;
@@ -118,6 +122,7 @@ class RunControl {
   bool ends_program(tracee::Tracee& tracee);
   int exit_code(tracee::Tracee& tracee);
   void leave_for_good(tracee::Tracee& tracee);
+  void wait_at_end(tracee::Tracee& tracee, bool is_exit);
   void undo_moved_exit(tracee::Tracee& tracee);
   bool detour(tracee::Tracee& tracee);
   bool at_file_call(tracee::Tracee& tracee);
@@ -142,6 +147,7 @@ class RunControl {
   snapshot::RelaySites relays_;
   bool running_ = false, ended_ = false, stopping_ = false, background_ = false;
   bool interrupt_wanted_ = false;
+  bool at_end_ = false;                 // in the background: stands until it comes into focus
   bool was_running_ = false;            // when it ended
   std::optional<Stop> owed_;            // told at the next resume, whatever that is to run
   std::map<pid_t, Stop> pending_;       // stops of other threads, told at the next resume

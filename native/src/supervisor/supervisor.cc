@@ -104,6 +104,8 @@ void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
                      .park_at_exit = [this](tracee::Tracee& tracee) { return engine_->park_at_exit(tracee); },
                      .before_file_call = [this](tracee::Tracee& tracee, const resources::CallArguments& arguments) { engine_->files()->note(resources::read_file_call(*process_, tracee, arguments)); },
                      .hold_at_exit = [this] { return hold_at_exit_ && engine_->has_snapshots(); },
+                     .waits_at_end = [this] { return family_->root_waits(); },
+                     .end_sites = [this] { return end_sites(); },
                      .watches_calls = [] { return false; },
                      .at_call = {},
                      .goes_on_elsewhere = [] { return false; },
@@ -121,6 +123,8 @@ RunControl::Callbacks Supervisor::callbacks_for(Relative& relative, pid_t pid) {
           .park_at_exit = [&relative](tracee::Tracee& tracee) { return relative.engine && relative.engine->park_at_exit(tracee); },
           .before_file_call = {},
           .hold_at_exit = [this, &relative] { return hold_at_exit_ && relative.engine && relative.engine->has_snapshots(); },
+          .waits_at_end = [] { return false; },
+          .end_sites = [] { return std::vector<uint64_t>{}; },
           .watches_calls = {},
           .at_call = {},
           .goes_on_elsewhere = {},
@@ -136,6 +140,7 @@ void Supervisor::end_of(const End& end) {
 }
 
 void Supervisor::tell_end(const End& end, std::string what_of_snapshots) {
+  if (!ending_) family_->tell_who_runs_on();
   if (auto ids = engine_->abandon(); !ids.empty()) emit({first_pid_, SnapshotsLost{std::move(ids), std::move(what_of_snapshots)}});
   emit({first_pid_, end});
 }
@@ -252,6 +257,10 @@ void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   auto sites = engine_->exit_sites(hold_at_exit_);
   sites.insert(sites.end(), file_sites.begin(), file_sites.end());
   for (auto& [address, site] : relays) sites.push_back(address);
+  if (family_->focus()) {
+    const auto ends = end_sites();
+    sites.insert(sites.end(), ends.begin(), ends.end());
+  }
   // Whoever else runs in this memory would end at one.
   if (family_->shares_memory(*process_)) sites.clear();
   control_->breakpoints().set_hidden(std::move(sites));
@@ -268,6 +277,11 @@ void Supervisor::resume(const std::vector<ResumeAction>& actions) {
   }) : Family::AtCall());
   tree_->note_resume();
   control().resume(actions);
+}
+
+std::vector<uint64_t> Supervisor::end_sites() {
+  if (family_->shares_memory(*process_)) return {};
+  return engine_->end_sites();
 }
 
 void Supervisor::follow_children(bool on) {

@@ -93,6 +93,7 @@ class Supervisor {
   void finish();
   bool revive();
   void prepare_later();
+  std::vector<uint64_t> end_sites();
   void await_vforks();
   void release();
   RunControl& control() { return family_->control_in_focus(); }
