@@ -156,6 +156,13 @@ void Breakpoints::withdraw(tracee::Process& process) {
   while (!inserted_.empty()) lift(process, inserted_.begin()->first);
 }
 
+void Breakpoints::withdraw_hidden(tracee::Process& process) {
+  hidden_.clear();
+  const auto inserted = inserted_;
+  for (auto& [address, original] : inserted)
+    if (!software_.contains(address)) lift(process, address);
+}
+
 void Breakpoints::withdraw_from_copy(memory::RemoteMemory& copy) const {
   for (auto [address, original] : inserted_) copy.write(address, &original, 1);
 }

@@ -43,6 +43,8 @@ class Breakpoints {
   enum class Which { kAll, kWithoutHidden };
   void insert(tracee::Process& process, Which which = Which::kAll);
   void withdraw(tracee::Process& process);
+  /// Ours go, also while it runs: those of the debugger stay where they are.
+  void withdraw_hidden(tracee::Process& process);
   /// Puts the original bytes into another address space that was copied from the debuggee's (fork).
   void withdraw_from_copy(memory::RemoteMemory& copy) const;
   /// Now or since the resume: a thread may have met one before it was taken out (vfork), and tell so only afterwards.

@@ -83,12 +83,7 @@ void Family::welcome(pid_t child, const Expected& expected, int status) {
   if (for_good) {
     // clone(CLONE_VM) without CLONE_THREAD or CLONE_VFORK: bytes of ours that it meets would end it.
     sharers_.insert(child);
-    if (control) {
-      auto& breakpoints = control->breakpoints();
-      breakpoints.set_hidden({});
-      breakpoints.withdraw(*owner);
-      breakpoints.insert(*owner);
-    }
+    if (control) control->breakpoints().withdraw_hidden(*owner);
   }
   if (!keep_ || (parent && traces_itself(*parent))) {
     if (for_good && control)
