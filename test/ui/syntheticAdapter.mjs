@@ -39,10 +39,12 @@ export async function serveSnapshots(list) {
   const event = (name, body = {}) => send({ type: 'event', event: name, body });
   const changed = () => event('rollpoint/snapshotsChanged', list);
   const source = { path: list.snapshots[0]?.location.path };
+  // Another one for each of those that follow each other, so that a stop can be told from the one before.
+  const lineOf = (id) => 1 + (id % 20);
   const answers = {
     initialize: () => ({ supportsConfigurationDoneRequest: true, supportsStepBack: true }),
     threads: () => ({ threads: [{ id: 1, name: 'main' }] }),
-    stackTrace: () => ({ stackFrames: [{ id: 1, name: 'stage_0', line: 1, column: 1, source }], totalFrames: 1 }),
+    stackTrace: () => ({ stackFrames: [{ id: 1, name: 'stage_0', line: lineOf(list.peeking ?? list.current), column: 1, source }], totalFrames: 1 }),
     scopes: () => ({ scopes: [] }),
     'rollpoint/listSnapshots': () => list,
     'rollpoint/checkRestore': ({ id }) => {
@@ -100,5 +102,5 @@ export async function serveSnapshots(list) {
     });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { port: server.address().port, list, requests, changed, close: () => server.close() };
+  return { port: server.address().port, list, requests, changed, lineOf, close: () => server.close() };
 }

@@ -155,6 +155,7 @@ describe('a timeline of a thousand snapshots', function () {
     await question.getByText('Restore anyway').click();
     await workbench.currentRow(545).waitFor();
     expect(restores()).to.equal(before + 1);
+    await workbench.stopsAt(adapter.lineOf(545));
   });
 
   it('plots a history of a thousand values', async () => {

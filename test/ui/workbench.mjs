@@ -184,10 +184,21 @@ class Workbench {
     await this.typeIntoInput(name);
   }
 
+  /** VS Code closes it where a stop moves the keyboard to the editor meanwhile; then it is opened again, as anybody would. */
   async openPalette(text) {
     const input = this.page.locator('.quick-input-widget input');
-    await pressUntil(this.page, 'F1', input);
-    await input.fill(`>${text}`);
+    for (let tries = 5; tries > 0; tries--) {
+      await pressUntil(this.page, 'F1', input);
+      const listed = await input
+        .fill(`>${text}`, { timeout: 5000 })
+        .then(() => this.paletteRow(text).first().waitFor({ timeout: 10_000 }))
+        .then(
+          () => true,
+          () => false,
+        );
+      if (listed) return;
+    }
+    throw new Error(`The palette does not list "${text}".`);
   }
 
   paletteRow(title) {
