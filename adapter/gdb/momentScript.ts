@@ -12,6 +12,8 @@ class RollpointMoments:
     def __enter__(self):
         self.calls = gdb.parameter("may-call-functions")
         gdb.execute("set may-call-functions off", to_string=True)
+        # Once: where another moment is shown, gdb would forget the threads that are not there.
+        self.first = min(gdb.selected_inferior().threads(), key=lambda thread: (thread.ptid[1] != thread.ptid[0], thread.global_num))
         # gdb caches stacks and code; with this all memory, in pieces that hold what a container has in a row.
         self.line = gdb.parameter("dcache line-size")
         self.cached = not re.search("^[0-9]", gdb.execute("info mem", to_string=True), re.M)
@@ -32,6 +34,9 @@ class RollpointMoments:
                 gdb.execute("set may-call-functions on", to_string=True)
 
     def show(self, moment):
+        # After each of these gdb looks at the frame that is selected, and fails where its thread is not there at that
+        # moment: the first thread is there as long as the process is.
+        self.first.switch()
         gdb.execute("monitor _view %s" % ("now" if moment is None else moment), to_string=True)
         try:
             gdb.execute("maintenance flush register-cache", to_string=True)

@@ -97,6 +97,22 @@ describe('compare', () => {
     expect(before.threads.map(({ tid }) => tid)).to.deep.equal(threads.map(({ tid }) => tid));
   });
 
+  it('compares with a moment at which the thread on screen had ended', async () => {
+    const session = await sessions.launch('turns', [], { snapshots: {} });
+    const { client } = session;
+    await session.runTo('@carry');
+    await session.runTo('@joined');
+    await client.request('rollpoint/restoreSnapshot', { id: 1 });
+    const { threadId } = await client.stopped();
+    const { variables, threads } = await compare(client, 1, 2, ['turn * 2']);
+    const told = Object.fromEntries(variables.map((change) => [`${change.scope} ${change.name}`, [change.from, change.to]]));
+    expect(told).to.deep.include({ 'global total': ['0', '192'], 'watch turn * 2': ['0', '24'] });
+    expect(threads).to.have.length.at.least(3);
+    const { points } = await client.request<{ points: { value: string }[] }>('rollpoint/valueHistory', { expression: 'total', from: 1, to: 2 });
+    expect(points.map(({ value }) => value)).to.deep.equal(['0', '192']);
+    expect(await client.evaluate('load', threadId), 'the thread afterwards').to.equal('0');
+  });
+
   it('tells files and descriptors', async () => {
     folder = mkdtempSync(join(tmpdir(), 'rollpoint-compare-'));
     const session = await sessions.launch('files', [], { snapshots: {}, cwd: folder });

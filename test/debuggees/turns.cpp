@@ -30,5 +30,5 @@ int main() {
   std::vector<std::thread> porters;
   for (int number = 0; number < 3; ++number) porters.emplace_back(porter, number);
   for (std::thread& each : porters) each.join();
-  return total == 192 ? 0 : 1;
+  return total == 192 ? 0 : 1;  // @joined
 }
