@@ -1,10 +1,10 @@
-// Makes media/readme/timeline.png from the running product: `node test/ui/screenshot.mjs`, after `npm run build`.
+// Makes the pictures of media/readme from the running product: `node test/ui/screenshot.mjs`, after `npm run build`.
 import { mkdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { checkout } from '../host/location.mjs';
 import { openWorkbench } from './workbench.mjs';
 
-const target = path.join(checkout, 'media/readme/timeline.png');
+const pictures = path.join(checkout, 'media/readme');
 const perOrder = 'break here';
 const evening = 'in the evening';
 const userSettings = {
@@ -28,6 +28,13 @@ try {
     await workbench.select(id);
     await workbench.press('F2');
     await workbench.typeIntoInput(label);
+  };
+
+  const picture = async (name) => {
+    await workbench.page.mouse.move(900, 600);
+    await workbench.page.locator('.workbench-hover-container').waitFor({ state: 'hidden' });
+    mkdirSync(pictures, { recursive: true });
+    await workbench.page.screenshot({ path: path.join(pictures, `${name}.png`) });
   };
 
   await workbench.openFile('warehouse.cpp');
@@ -56,10 +63,18 @@ try {
   await stopAt(11);
   await workbench.variable('order').click();
   await workbench.variable('number').waitFor();
-  await workbench.page.mouse.move(900, 600);
-  await workbench.page.locator('.workbench-hover-container').waitFor({ state: 'hidden' });
-  mkdirSync(path.dirname(target), { recursive: true });
-  await workbench.page.screenshot({ path: target });
+  await picture('timeline');
+  await workbench.variable('order').click();
+  await workbench.rowMenu(9, 'Select for compare');
+  await workbench.rowMenu(11, 'Compare with selected');
+  await workbench.tab('Snapshot 9 ↔ Snapshot 11').waitFor();
+  await workbench.diffLine('modified', 'booked_').first().waitFor();
+  await picture('compare');
+  await workbench.command('View: Close Editor');
+  await workbench.command('Rollpoint: Show history');
+  await workbench.typeIntoInput('shelf.pieces');
+  await workbench.timeline.getByText('History of shelf.pieces').waitFor();
+  await picture('history');
 } catch (error) {
   await workbench.screenshot('failed-readme');
   throw error;
