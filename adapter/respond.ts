@@ -24,6 +24,10 @@ export async function respond(
       responder.logBug(response.command, error);
     }
     const message = toDapError(error);
+    // Who sends a request of our own shows its failure as it likes; VS Code would show it a second time.
+    if (response.command.startsWith('rollpoint/')) {
+      message.showUser = false;
+    }
     response.success = false;
     response.message = message.variables?.text ?? message.format;
     response.body = { error: message };
