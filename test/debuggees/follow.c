@@ -62,18 +62,21 @@ static int as_child(int with_grandchild) {
   return who;
 }
 
-// The parent ends first: the child hears of that by the end of a pipe.
-static int as_orphan(const int ends[2], int is_child) {
+// The parent ends first, once the child has been at_child: the child hears of that by the end of a pipe.
+static int as_orphan(const int go[2], const int ends[2], int is_child) {
+  char byte = 0;
   if (!is_child) {
+    close(go[1]);
     close(ends[0]);
     at_back();
+    if (read(go[0], &byte, 1) != 1) return 1;
     exit(3);
   }
+  close(go[0]);
   close(ends[1]);
   who = 2;
   at_child();
-  char nothing;
-  if (read(ends[0], &nothing, 1) != 0) return 1;
+  if (write(go[1], &byte, 1) != 1 || read(ends[0], &byte, 1) != 0) return 1;
   at_changed();
   puts("PASS");
   return 5;
@@ -95,10 +98,10 @@ int main(int argc, char **argv) {
   if (!strcmp(how, "spawn")) {
     if (posix_spawn(&pid, argv[0], NULL, NULL, arguments, environ)) return 1;
   } else if (!strcmp(how, "orphan")) {
-    int ends[2];
-    if (pipe(ends)) return 1;
+    int go[2], ends[2];
+    if (pipe(go) || pipe(ends)) return 1;
     pid = fork();
-    exit(as_orphan(ends, pid == 0));
+    exit(as_orphan(go, ends, pid == 0));
   } else if (!(pid = fork())) {  // @fork
     if (!strcmp(how, "exec")) {
       at_child();
