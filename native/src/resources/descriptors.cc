@@ -29,7 +29,7 @@ using util::UniqueFd;
 
 namespace {
 
-constexpr int kSettableFlags = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+constexpr int kSettableFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;  // O_ASYNC: descriptor_owners.h
 
 std::string proc(const Process& process, const char* what, int fd) {
   return "/proc/" + std::to_string(process.pid()) + "/" + what + "/" + std::to_string(fd);
@@ -325,7 +325,7 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
       const UniqueFd theirs = descriptor.pinned() ? duplicate(process, number) : UniqueFd();
       const int fd = theirs ? theirs.get() : descriptor.held->fd.get();
       if (moved) lseek(fd, descriptor.offset, SEEK_SET);
-      if (reset) fcntl(fd, F_SETFL, descriptor.flags & kSettableFlags);
+      if (reset) fcntl(fd, F_SETFL, (descriptor.flags & kSettableFlags) | (now.flags & O_ASYNC));
     }
     if ((now.flags ^ descriptor.flags) & O_CLOEXEC)
       close_on_exec.push_back({SYS_fcntl, {static_cast<uint64_t>(number), F_SETFD, descriptor.flags & O_CLOEXEC ? uint64_t{FD_CLOEXEC} : 0}});

@@ -42,9 +42,9 @@ util::UniqueFd borrow(const tracee::Process& process, int number) {
 }
 
 void set_status_flags(int fd, int wanted) {
-  constexpr int kSettable = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+  constexpr int kSettable = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
   const int now = fcntl(fd, F_GETFL);
-  if (now >= 0 && ((now ^ wanted) & kSettable)) fcntl(fd, F_SETFL, wanted & kSettable);
+  if (now >= 0 && ((now ^ wanted) & kSettable)) fcntl(fd, F_SETFL, (wanted & kSettable) | (now & O_ASYNC));
 }
 
 }  // namespace rollpoint::resources

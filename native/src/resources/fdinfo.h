@@ -34,7 +34,7 @@ class FdInfo {
 
 /// A duplicate of the program's descriptor, not to be kept while it runs. Empty where it is not open.
 util::UniqueFd borrow(const tracee::Process& process, int number);
-/// Sets the flags that F_SETFL takes, where they differ. 02000000 and the access mode in `wanted` are ignored.
+/// Sets the flags that F_SETFL takes, but O_ASYNC, where they differ. 02000000 and the access mode in `wanted` are ignored.
 void set_status_flags(int fd, int wanted);
 
 }  // namespace rollpoint::resources

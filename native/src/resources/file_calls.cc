@@ -15,9 +15,15 @@ namespace rollpoint::resources {
 
 namespace {
 
-constexpr std::array<uint32_t, 20> kNumbers{SYS_open,    SYS_creat,   SYS_openat, SYS_openat2,  SYS_truncate, SYS_rename,    SYS_renameat,
+// Absent from older headers (asm/unistd_64.h).
+constexpr uint32_t kFchmodat2 = 452, kSetxattrat = 463, kRemovexattrat = 466;
+
+constexpr std::array<uint32_t, 39> kNumbers{SYS_open,    SYS_creat,   SYS_openat, SYS_openat2,  SYS_truncate, SYS_rename,    SYS_renameat,
                                             SYS_renameat2, SYS_unlink, SYS_unlinkat, SYS_rmdir, SYS_mkdir,    SYS_mkdirat,   SYS_link,
-                                            SYS_linkat,  SYS_symlink, SYS_symlinkat, SYS_mknod, SYS_mknodat,  SYS_chmod};
+                                            SYS_linkat,  SYS_symlink, SYS_symlinkat, SYS_mknod, SYS_mknodat,  SYS_chmod,
+                                            SYS_fchmod,  SYS_fchmodat, kFchmodat2, SYS_chown,   SYS_lchown,   SYS_fchown,    SYS_fchownat,
+                                            SYS_utime,   SYS_utimes, SYS_futimesat, SYS_utimensat, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr,
+                                            SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, kSetxattrat, kRemovexattrat};
 
 std::string read_string(tracee::Process& process, uint64_t address) {
   std::string result;
@@ -116,7 +122,17 @@ FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee, const 
     add(to_directory, to, false, true, true);
     if (call.places.size() > 1) call.to = call.places.back().path;
   };
+  // One that may write is known by that.
+  auto add_open_file = [&](uint64_t number) {
+    const std::string link = "/proc/" + std::to_string(tracee.tid()) + "/fd/" + std::to_string(static_cast<int>(number));
+    struct stat info {};
+    char path[PATH_MAX];
+    if (lstat(link.c_str(), &info) < 0 || info.st_mode & S_IWUSR) return;
+    const ssize_t length = readlink(link.c_str(), path, sizeof path);
+    if (length > 0 && path[0] == '/' && stat(link.c_str(), &info) == 0 && info.st_nlink > 0) call.places.push_back({std::string(path, static_cast<size_t>(length)), true, false});
+  };
   const auto here = static_cast<uint64_t>(AT_FDCWD);
+  const auto follows = [](uint64_t flags) { return !(flags & AT_SYMLINK_NOFOLLOW); };
   switch (arguments.number) {
     case SYS_open: add_open(here, a, b); break;
     case SYS_creat: add(here, a, true, true, false); break;
@@ -127,7 +143,17 @@ FileCall read_file_call(tracee::Process& process, tracee::Tracee& tracee, const 
       break;
     }
     case SYS_truncate: add(here, a, true, true, false); break;
-    case SYS_chmod: add(here, a, true, true, false); break;
+    case SYS_chmod: case SYS_chown: case SYS_utime: case SYS_utimes: case SYS_setxattr: case SYS_removexattr: add(here, a, true, true, false); break;
+    case SYS_lchown: case SYS_lsetxattr: case SYS_lremovexattr: add(here, a, false, true, false); break;
+    case SYS_fchmod: case SYS_fchown: case SYS_fsetxattr: case SYS_fremovexattr: add_open_file(a); break;
+    case SYS_fchmodat: add(a, b, true, true, false); break;
+    case kFchmodat2: add(a, b, follows(d), true, false); break;
+    case SYS_fchownat: add(a, b, follows(e), true, false); break;
+    case kSetxattrat: case kRemovexattrat: add(a, b, follows(c), true, false); break;
+    case SYS_futimesat: case SYS_utimensat:
+      if (b) add(a, b, arguments.number == SYS_futimesat || follows(d), true, false);
+      else add_open_file(a);
+      break;
     case SYS_rename: add_rename(here, a, here, b); break;
     case SYS_renameat:
     case SYS_renameat2: add_rename(a, b, c, d); break;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "memory/page_table.h"
+#include "resources/extended_attributes.h"
 #include "util/unique_fd.h"
 
 namespace rollpoint::resources {
@@ -24,6 +25,7 @@ struct FileVersion {
   std::string why_not;
   /// Size, mode, owner and times as they are to be put back.
   struct stat info {};
+  ExtendedAttributes extended;
 };
 
 /// Blocks that equal those of `before` are shared with it. Throws SysError.

@@ -33,11 +33,19 @@ UniqueFd open_for_writing(const KnownFile& file) {
   return fd;
 }
 
-// Mode, owner and times; what the rights do not allow stays.
-void restore_attributes(const KnownFile& file, const struct stat& wanted) {
+// Mode, owner, extended attributes and times; what the rights do not allow stays.
+void restore_attributes(const KnownFile& file, const FileVersion& version, util::Warnings* left) {
+  const auto& wanted = version.info;
   struct stat now {};
   if (fstat(file.pin.get(), &now) < 0) return;
   const std::string path = pinned(file);
+  if (version.extended != file.latest->extended) {
+    // Only who may write to a file sets them; an access list and the mode change each other.
+    if (!(now.st_mode & S_IWUSR)) chmod(path.c_str(), (now.st_mode & 07777) | S_IRUSR | S_IWUSR);
+    if (!restore_extended_attributes(path, version.extended) && left)
+      left->push_back({"fileContent", "The extended attributes of " + file.path + " could not be put back (" + util::errno_name(errno) + ")."});
+    if (fstat(file.pin.get(), &now) < 0) return;
+  }
   if (now.st_uid != wanted.st_uid || now.st_gid != wanted.st_gid) (void)!chown(path.c_str(), wanted.st_uid, wanted.st_gid);
   if ((now.st_mode & 07777) != (wanted.st_mode & 07777)) chmod(path.c_str(), wanted.st_mode & 07777);
   if (same_time(now.st_mtim, wanted.st_mtim)) return;
@@ -160,7 +168,7 @@ void FileJournal::restore_content(KnownFile& file, const std::shared_ptr<FileVer
   if (!wanted->kept()) {
     // Never opened for writing while it was like this, or not kept: whoever has written since could not be undone.
     if (same_stamp(*file.latest, *wanted)) {
-      restore_attributes(file, wanted->info);
+      restore_attributes(file, *wanted, left);
     } else if (left) {
       left->push_back(not_kept(file, *wanted));
       return;
@@ -175,7 +183,7 @@ void FileJournal::restore_content(KnownFile& file, const std::shared_ptr<FileVer
       if (left) left->push_back({"fileContent", "The contents of " + file.path + " could not be put back (" + error.what() + ")."});
       return;
     }
-    restore_attributes(file, wanted->info);
+    restore_attributes(file, *wanted, left);
   }
   file.latest = wanted;
   if (fstat(file.pin.get(), &file.seen) == 0) file.seen_at = 0;  // whatever comes next is looked at anew
@@ -310,6 +318,7 @@ std::vector<std::string> FileJournal::compare(const FilesState& wanted) {
     if (now.st_size != info.st_size || !equal(*content.version)) result.push_back("The contents of " + file.path + " differ.");
     if ((now.st_mode & 07777) != (info.st_mode & 07777)) result.push_back("The mode of " + file.path + " differs.");
     if (!same_time(now.st_mtim, info.st_mtim)) result.push_back("The time of " + file.path + " differs.");
+    if (content.version->extended != read_extended_attributes(pinned(file))) result.push_back("The extended attributes of " + file.path + " differ.");
   }
   for (auto& [path, name] : wanted.names) {
     auto it = names_.find(path);

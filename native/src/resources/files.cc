@@ -96,6 +96,7 @@ std::shared_ptr<KnownFile> FileJournal::know(int directory, const char* path, in
     file->path = path;
     file->latest = std::make_shared<FileVersion>();
     file->latest->info = file->seen = again;
+    file->latest->extended = read_extended_attributes(pinned(*file));
     file->seen_at = now();
     files_[file->id].file = file;
   }
@@ -161,11 +162,14 @@ void FileJournal::look(KnownFile& file) {
   struct stat info {};
   if (fstat(file.pin.get(), &info) < 0) return;
   const bool mine = ran_ && (!file.writers.empty() || file.noted);
+  const bool touched = mine || nanoseconds(info.st_ctim) != nanoseconds(file.seen.st_ctim);
+  auto extended = touched ? read_extended_attributes(pinned(file)) : file.latest->extended;
   const bool same = same_content_look(info, file.seen) && (!mine || nanoseconds(info.st_ctim) == nanoseconds(file.seen.st_ctim));
   if (same && !(mine && file.latest->kept() && (!file.mappers.empty() || too_fresh(file.seen, file.seen_at)))) {
-    if (info.st_mode != file.seen.st_mode || info.st_uid != file.seen.st_uid || info.st_gid != file.seen.st_gid) {
+    if (info.st_mode != file.seen.st_mode || info.st_uid != file.seen.st_uid || info.st_gid != file.seen.st_gid || extended != file.latest->extended) {
       file.latest = std::make_shared<FileVersion>(*file.latest);
       file.latest->info = info;
+      file.latest->extended = std::move(extended);
     }
     file.seen = info;
     file.seen_at = now();
@@ -174,6 +178,7 @@ void FileJournal::look(KnownFile& file) {
   auto before = file.latest;
   file.latest = std::make_shared<FileVersion>();
   file.latest->info = file.seen = info;
+  file.latest->extended = std::move(extended);
   file.seen_at = now();
   if (!mine) {
     ++file.generation;

@@ -19,7 +19,7 @@ using util::UniqueFd;
 
 namespace {
 
-constexpr int kFlags = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+constexpr int kFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 constexpr size_t kLargestPacket = 4096;  // a page: what is longer, the kernel splits (pipe(2))
 
 std::string own_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
@@ -242,7 +242,7 @@ util::Warnings PipesRollback::finish() {
       if (descriptor.writable()) written.insert(descriptor.identity);
       const auto fd = duplicate_of(*holder.process, number);
       const int flags = fd && key_of(fd.get()) == descriptor.identity->now ? fcntl(fd.get(), F_GETFL) : -1;
-      if (flags >= 0 && (flags ^ descriptor.flags) & kFlags) fcntl(fd.get(), F_SETFL, descriptor.flags & kFlags);
+      if (flags >= 0 && (flags ^ descriptor.flags) & kFlags) fcntl(fd.get(), F_SETFL, (descriptor.flags & kFlags) | (flags & O_ASYNC));
     }
   for (auto& [identity, pipe] : pipes_) {
     auto& work = work_[identity];

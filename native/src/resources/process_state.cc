@@ -57,6 +57,7 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
   if (!options.streams_elsewhere) state.streams = read_streams({&holder, 1}, warnings);
   if (options.rewind_files && options.files) state.files = options.files->capture(process, state.descriptors, *options.maps, warnings);
   state.locks = read_file_locks(process, state.descriptors);
+  state.owners = read_owners(process, state.descriptors);
   return state;
 }
 
@@ -99,6 +100,7 @@ util::Warnings restore_process_state(tracee::Process& process, const ProcessStat
   if (!place.streams) append(left, own.finish());
   append(left, restore_file_locks(process, wanted.descriptors, wanted.locks));
   append(left, restore_events(process, wanted.descriptors, wanted.events));
+  append(left, restore_owners(process, wanted.descriptors, wanted.owners));
   append(left, restore_attributes(process, wanted.attributes));
   append(left, restore_identity(process, wanted.identity));
   {
@@ -124,11 +126,14 @@ void rename_thread(ProcessState& state, pid_t from, pid_t to) {
   }
   for (pid_t* named : {&state.terminals.foreground, &state.identity.group, &state.identity.session})
     if (*named == from) *named = to;
+  for (auto& [number, owner] : state.owners)
+    if (owner.id == from) owner.id = to;
 }
 
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted) {
   auto result = compare_descriptors(process, wanted.descriptors);
   append(result, compare_file_locks(process, wanted.descriptors, wanted.locks));
+  append(result, compare_owners(process, wanted.descriptors, wanted.owners));
   append(result, compare_events(process, wanted.events));
   const Holder holder{&process, &wanted.descriptors};
   append(result, compare_streams({&holder, 1}, wanted.streams));

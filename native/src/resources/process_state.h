@@ -8,6 +8,7 @@
 #include "util/warning.h"
 #include "resources/attributes.h"
 #include "resources/controls.h"
+#include "resources/descriptor_owners.h"
 #include "resources/descriptors.h"
 #include "resources/events.h"
 #include "resources/file_locks.h"
@@ -31,6 +32,7 @@ struct ProcessState {
   Controls controls;
   Standing identity;
   DescriptorTable descriptors;
+  DescriptorOwners owners;
   Events events;
   Terminals terminals;
   SystemV system_v;

@@ -330,7 +330,7 @@ std::vector<std::string> compare_sockets(Holders holders, const Sockets& wanted)
   for (auto& end : ends) {
     const auto& table = *holders[end.holder].table;
     const auto it = table.find(end.number);
-    if (it != table.end() && it->second.is_stream() && it->second.identity->now == end.key && (it->second.flags ^ end.flags) & (O_APPEND | O_NONBLOCK | O_ASYNC))
+    if (it != table.end() && it->second.is_stream() && it->second.identity->now == end.key && (it->second.flags ^ end.flags) & (O_APPEND | O_NONBLOCK))
       result.push_back("The flags of the socket at descriptor " + std::to_string(end.number) + " differ.");
   }
   return result;

@@ -20,7 +20,7 @@ using util::UniqueFd;
 
 namespace {
 
-constexpr int kFlags = O_APPEND | O_NONBLOCK | O_ASYNC;
+constexpr int kFlags = O_APPEND | O_NONBLOCK;
 
 void set_int(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
 
@@ -309,7 +309,7 @@ void SocketsRollback::restore_flags() {
       const auto it = descriptor.kind == DescriptorKind::kSocket ? live_.find(descriptor.identity) : live_.end();
       if (it == live_.end() || descriptor.shares_with != number) continue;
       const int flags = fcntl(it->second.get(), F_GETFL);
-      if ((flags ^ descriptor.flags) & kFlags) fcntl(it->second.get(), F_SETFL, descriptor.flags & kFlags);
+      if ((flags ^ descriptor.flags) & kFlags) fcntl(it->second.get(), F_SETFL, (descriptor.flags & kFlags) | (flags & O_ASYNC));
     }
 }
 

@@ -1,5 +1,9 @@
 #include "resources/streams.h"
 
+#include <fcntl.h>
+
+#include "resources/descriptor_owners.h"
+
 namespace rollpoint::resources {
 
 Streams read_streams(Holders holders, util::Warnings& warnings) {
@@ -13,6 +17,11 @@ util::UniqueFd StreamsRollback::recreate(size_t holder, const Descriptor& wanted
 }
 
 util::Warnings StreamsRollback::finish() {
+  // What is put into them arrives, and would be told by a signal.
+  std::vector<Unheard> unheard;
+  for (auto& holder : holders_)
+    for (auto& [number, descriptor] : *holder.table)
+      if (descriptor.is_stream() && descriptor.shares_with == number && descriptor.flags & O_ASYNC) unheard.emplace_back(*holder.process, number);
   auto left = pipes_.finish();
   for (auto& warning : sockets_.finish()) left.push_back(std::move(warning));
   return left;

@@ -24,13 +24,14 @@ Streams read_streams(Holders holders, util::Warnings& warnings);
 /// One rollback's work, around that of each process's descriptor table.
 class StreamsRollback {
  public:
-  StreamsRollback(Holders wanted, const Streams& streams) : pipes_(wanted, streams.pipes), sockets_(wanted, streams.sockets), files(streams.files) {}
+  StreamsRollback(Holders wanted, const Streams& streams) : holders_(wanted), pipes_(wanted, streams.pipes), sockets_(wanted, streams.sockets), files(streams.files) {}
   /// For the kinds that are its business; empty for others.
   util::UniqueFd recreate(size_t holder, const Descriptor& wanted);
   /// With all tables in place.
   util::Warnings finish();
 
  private:
+  Holders holders_;
   PipesRollback pipes_;
   SocketsRollback sockets_;
 
