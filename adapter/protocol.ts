@@ -4,6 +4,9 @@
 /** Identifies a snapshot for the life of a session: 1, 2, 3 … in the order taken; never reused. */
 export type SnapshotId = number;
 
+/** The whole message with which a request fails that was cancelled. */
+export const cancelledMessage = 'Cancelled.';
+
 /** Why a snapshot was taken. */
 export type SnapshotReason = 'breakpoint' | 'step' | 'exception' | 'manual' | 'restore' | 'entry' | 'pause' | 'exit';
 
@@ -216,10 +219,11 @@ export interface Requests {
   /**
    * Finds two neighbours of the branch from `good`, an earlier snapshot, to `bad`: at `before` the expression has the value
    * that it has at `good`, at `after` it has not. Then restores `before`, runs to the place of that change, and stops there; a `stopped` event
-   * follows. Sends progress events; DAP's `cancel` (by progress or request id) ends it, with the process where it was.
+   * follows. Sends progress events; DAP's `cancel` (by progress or request id) ends it, with the process where it was: it fails
+   * with `cancelledMessage`. `progressId`: of these events, for who wants to know it beforehand; no other request's.
    */
   'rollpoint/findChange': {
-    args: { expression: string; good: SnapshotId; bad: SnapshotId; frameId?: number; threadId?: number };
+    args: { expression: string; good: SnapshotId; bad: SnapshotId; frameId?: number; threadId?: number; progressId?: string };
     result: { before: SnapshotId; after: SnapshotId; location: SnapshotLocation | null };
   };
 }

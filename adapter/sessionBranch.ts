@@ -32,7 +32,7 @@ export async function branchWith(run: Run, args: Partial<Branch['args']>): Promi
       await assign(run, expression, value, place);
     }
   } catch (error) {
-    await run.snapshots.restore(left).catch((failure: unknown) => run.client.output('important', `${messageOf(failure)}\n`));
+    await run.snapshots.giveUp(left).catch((failure: unknown) => run.client.output('important', `${messageOf(failure)}\n`));
     throw new UserError(`${messageOf(error)} The program is where it was.`, false);
   }
   if (until === 'stay') {

@@ -9,7 +9,7 @@ import { isInterrupt, programEnd } from './gdb/stopReason';
 import type { Requests, SnapshotId } from './protocol';
 import { requireExpression, requireId } from './sessionMoments';
 import type { Run } from './sessionRun';
-import type { Task } from './sessionTask';
+import { cancelled, type Task } from './sessionTask';
 
 type Find = Requests['rollpoint/findChange'];
 
@@ -36,7 +36,7 @@ export async function findChange(run: Run, args: Partial<Find['args']>, task: Ta
   } catch (error) {
     if (run.execution.current === 'stopped') {
       await run.snapshots.onStop({ kind: 'pause', restoring: true });
-      await run.snapshots.restore(present).catch((failure: unknown) => run.client.output('important', `${messageOf(failure)}\n`));
+      await run.snapshots.giveUp(present).catch((failure: unknown) => run.client.output('important', `${messageOf(failure)}\n`));
     }
     throw error;
   }
@@ -44,9 +44,9 @@ export async function findChange(run: Run, args: Partial<Find['args']>, task: Ta
 
 /** The search ends at `before`. Throws UserError where the user does not want that, or cancels instead of an answer. */
 async function wanted(run: Run, before: SnapshotId, task: Task): Promise<void> {
-  const cancelled = new Promise<never>((_, fail) => task.onCancel(() => fail(new UserError('Cancelled.', false))));
+  const turnedAway = new Promise<never>((_, fail) => task.onCancel(() => fail(cancelled())));
   try {
-    await Promise.race([run.snapshots.consent.settle(before), cancelled]);
+    await Promise.race([run.snapshots.consent.settle(before), turnedAway]);
   } finally {
     task.onCancel(undefined);
   }
@@ -100,7 +100,7 @@ async function runToChange(run: Run, expression: string, place: Place, after: Mo
         throw new UserError(`The program ended, and "${expression}" had not changed: it went another way this time.`);
       }
       if (task.cancelled || (asked && isInterrupt(record))) {
-        throw new UserError('Cancelled.', false);
+        throw cancelled();
       }
       if (numbers.includes(record.wpt?.number ?? '')) {
         return record;

@@ -6,7 +6,7 @@ import { branchWith } from './sessionBranch';
 import { compareSnapshots } from './sessionCompare';
 import { findChange } from './sessionFind';
 import { addressOf } from './sessionMemory';
-import { requireId } from './sessionMoments';
+import { requireExpression, requireId } from './sessionMoments';
 import type { Handlers } from './sessionParts';
 import type { Run } from './sessionRun';
 
@@ -55,9 +55,9 @@ export function snapshotRequests(current: () => Run): Handlers {
     },
     'rollpoint/compareSnapshots': (args) => compareSnapshots(current(), args),
     'rollpoint/branchWith': (args) => branchWith(current(), args),
-    'rollpoint/findChange': (args, id) => {
+    'rollpoint/findChange': (args, requestId) => {
       const run = current();
-      return run.tasks.run('Finding where it changed', id, (task) => findChange(run, args, task));
+      return run.tasks.run(`Finding where ${requireExpression(args.expression)} changed`, { requestId, wished: args.progressId }, (task) => findChange(run, args, task));
     },
     'rollpoint/valueHistory': async (args) => ({ points: await current().moments.history(args) }),
     'rollpoint/readSnapshotMemory': async ({ id, address, count }) => {

@@ -1,6 +1,7 @@
 // Work that a client sees the progress of and may cancel: DAP's progress events and its `cancel` request.
 // Must not know what the work is.
 import { UserError } from './errors';
+import { cancelledMessage } from './protocol';
 import { event } from './sessionEvents';
 import type { Client } from './sessionParts';
 
@@ -13,7 +14,7 @@ export class Task {
   /** Throws UserError when the client wants no more of it. */
   check(): void {
     if (this.isCancelled) {
-      throw new UserError('Cancelled.', false);
+      throw cancelled();
     }
   }
 
@@ -40,14 +41,22 @@ export class Task {
   }
 }
 
+export function cancelled(): UserError {
+  return new UserError(cancelledMessage, false);
+}
+
 export class Tasks {
   private readonly running = new Map<string, { task: Task; requestId: number }>();
   private next = 1;
 
   constructor(private readonly client: Pick<Client, 'send' | 'wantsProgress'>) {}
 
-  async run<T>(title: string, requestId: number, work: (task: Task) => Promise<T>): Promise<T> {
-    const progressId = `rollpoint-${this.next++}`;
+  /** `wished`: the progress id that the client wants. */
+  async run<T>(title: string, { requestId, wished }: { requestId: number; wished?: unknown }, work: (task: Task) => Promise<T>): Promise<T> {
+    const progressId = typeof wished === 'string' ? wished : `rollpoint-${this.next++}`;
+    if (this.running.has(progressId)) {
+      throw new UserError(`Another request that is under way has the progress id "${progressId}".`, false);
+    }
     const send = (name: string, body: object) => {
       if (this.client.wantsProgress) {
         this.client.send(event(name, body));

@@ -2,7 +2,7 @@
 // Must not know how the adapter answers, nor how the timeline shows it.
 
 import * as vscode from 'vscode';
-import type { SnapshotId, SnapshotLocation } from '../adapter/protocol';
+import { cancelledMessage, type SnapshotId, type SnapshotLocation } from '../adapter/protocol';
 import { commandIds, viewId } from './contributions';
 import { expressionOf, selectedFrame } from './expression';
 import { command } from './notify';
@@ -42,7 +42,11 @@ export function registerSearch(tracker: SessionTracker, view: TimelineView): vsc
       const good = from ?? (await pickSnapshot(target, title, ({ id }) => before.includes(id)))?.id;
       if (good === undefined) return;
       // The adapter tells its progress, which VS Code shows, with a button that cancels.
-      const found = await findChange(session, { expression, good, bad, ...frame(session) });
+      const found = await findChange(session, { expression, good, bad, ...frame(session) }).catch((error: Error) => {
+        if (error.message !== cancelledMessage) throw error;
+        void vscode.window.setStatusBarMessage('The search was cancelled: the program is where it was.', 4000);
+      });
+      if (!found) return;
       const where = found.location ? `, at ${placeOf(found.location)}` : '';
       void vscode.window.showInformationMessage(
         `${expression} changed between snapshots ${found.before} and ${found.after}${where}.`,

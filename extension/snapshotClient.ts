@@ -1,7 +1,7 @@
 // Typed access to the adapter's custom requests and its event.
 // Must know no more of the adapter than adapter/protocol.ts.
 
-import type { DebugSession } from 'vscode';
+import type { CancellationToken, DebugSession } from 'vscode';
 import type {
   Events,
   Moment,
@@ -61,11 +61,26 @@ export function valueHistory(
   return request(target, 'rollpoint/valueHistory', args);
 }
 
-export function findChange(
+let searches = 0;
+
+/** Where `token` is cancelled the search fails, and the program is where it was. */
+export async function findChange(
   target: RequestTarget,
   args: Requests['rollpoint/findChange']['args'],
+  token?: CancellationToken,
 ): Promise<Requests['rollpoint/findChange']['result']> {
-  return request(target, 'rollpoint/findChange', args);
+  searches += 1;
+  const progressId = `rollpoint-search-${searches}`;
+  const found = request(target, 'rollpoint/findChange', { ...args, progressId });
+  // What has ended meanwhile, be it the session, cannot be cancelled any more.
+  const cancel = (): void => void target.customRequest('cancel', { progressId }).then(undefined, () => undefined);
+  if (token?.isCancellationRequested) cancel();
+  const listener = token?.onCancellationRequested(cancel);
+  try {
+    return await found;
+  } finally {
+    listener?.dispose();
+  }
 }
 
 export function compareSnapshots(

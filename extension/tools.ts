@@ -14,7 +14,7 @@ interface Work<T> {
   title: (input: T) => string;
   /** What the user has to agree to; undefined where it changes nothing. */
   question?: (input: T) => Promise<vscode.LanguageModelToolConfirmationMessages>;
-  run: (input: T) => Promise<string> | string;
+  run: (input: T, token: vscode.CancellationToken) => Promise<string> | string;
 }
 
 interface Searched {
@@ -66,12 +66,13 @@ export function registerTools(tracker: SessionTracker): vscode.Disposable {
         title: `Find where ${expression} changed?`,
         message: 'The program goes back to the snapshot before the change, and runs from there to the line that made it. The present is kept as a snapshot.',
       }),
-      run: async ({ expression, good, bad }) => {
+      run: async ({ expression, good, bad }, token) => {
         const session = target('its past can be searched');
         const { list } = tracker.require();
         const end = bad ?? list.peeking ?? list.current;
         if (end === null) throw new Error('There is no snapshot at which the value has changed: give its number as "bad".');
-        return changeText(expression, await findChange(session, { expression, good: known(good), bad: known(end), ...frame(session) }));
+        const searched = { expression, good: known(good), bad: known(end), ...frame(session) };
+        return changeText(expression, await findChange(session, searched, token));
       },
     }),
     tool<{ from: SnapshotId; to?: SnapshotId; watches?: string[] }>(toolNames.compareSnapshots, {
@@ -108,15 +109,15 @@ function tool<T>(name: string, { title, question, run }: Work<T>): vscode.Dispos
       const confirmationMessages = await question?.(input).catch(() => undefined);
       return { invocationMessage: title(input), ...(confirmationMessages ? { confirmationMessages } : {}) };
     },
-    async invoke({ input }) {
-      return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(await answer(input, run))]);
+    async invoke({ input }, token) {
+      return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(await answer(() => run(input, token)))]);
     },
   });
 }
 
-async function answer<T>(input: T, run: Work<T>['run']): Promise<string> {
+async function answer(run: () => Promise<string> | string): Promise<string> {
   try {
-    return await run(input);
+    return await run();
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

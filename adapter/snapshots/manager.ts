@@ -146,6 +146,12 @@ export class SnapshotManager {
     return this.exclusively(() => this.rollBackTo(id));
   }
 
+  /** As `restore`, after a run that was not the user's: nothing is kept of that. */
+  giveUp(id: SnapshotId): Promise<void> {
+    // While it goes on there is a snapshot, for a rollback that fails.
+    return this.exclusively(() => this.looking.withPresent(!this.broken, () => this.rollBackTo(id, { keep: false })));
+  }
+
   /** The snapshot that is shown in place of the present. */
   get peeking(): SnapshotId | null {
     return this.tree.peeking;
@@ -181,7 +187,7 @@ export class SnapshotManager {
       return null;
     }
     const shown = (): SnapshotInfo => (this.tree.peeking === peeking ? this.tree.find(peeking) : fail(`Snapshot ${peeking} is no longer on screen.`));
-    return this.consent.restore(shown, (id) => this.rollBackTo(id, () => this.parts.viewer.enter()), shown, ask);
+    return this.consent.restore(shown, (id) => this.rollBackTo(id, { go: () => this.parts.viewer.enter() }), shown, ask);
   }
 
   /** The snapshot of what the process is now: the one that it stands on, else a new one. */
@@ -285,10 +291,10 @@ export class SnapshotManager {
     return snapshot;
   }
 
-  private async rollBackTo(wanted: SnapshotId, go = (id: SnapshotId) => this.parts.restorer.restore(id)): Promise<void> {
+  private async rollBackTo(wanted: SnapshotId, { go = (id: SnapshotId) => this.parts.restorer.restore(id), keep = true } = {}): Promise<void> {
     this.requireStopped('restored');
     const { id } = this.tree.find(wanted);
-    if (this.tree.hasMoved && !this.broken) {
+    if (keep && this.tree.hasMoved && !this.broken) {
       // Never refused for want of memory: without it the present would be lost.
       await this.capture('restore', undefined, id);
       this.publish();

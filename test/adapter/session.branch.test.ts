@@ -135,6 +135,7 @@ describe('what if', () => {
     expect(await failure({ assignments: set(['total', '5'], ['record', '1']) })).to.match(/^gdb can set numbers, .*\. The program is where it was\.$/);
     await client.stopped('goto');
     expect([await client.evaluate('ticks', threadId), await client.evaluate('total', threadId), (await client.top(threadId)).line]).to.deep.equal(['3', '6', line]);
+    expect((await list(client)).snapshots.map(({ reason }) => reason), 'of the attempt nothing is kept').to.deep.equal(['breakpoint', 'breakpoint', 'breakpoint', 'restore']);
   });
 
   it('is told at the end of the day: with more room nothing would have been lost', async () => {

@@ -129,9 +129,11 @@ describe('find where it changed', () => {
     await say('two');
     await client.stopped('breakpoint');
     // Nobody types it again: the run from the first snapshot waits for ever.
-    const answer = client.raw('rollpoint/findChange', { expression: 'line', good: 1, bad: 2 });
-    const { progressId } = await client.event<{ progressId: string; message?: string }>('progressUpdate', (body) => /running there/.test(String(body.message)));
-    await client.request('cancel', { progressId });
+    const answer = client.raw('rollpoint/findChange', { expression: 'line', good: 1, bad: 2, progressId: 'mine' });
+    const { title } = await client.event<{ title: string; progressId: string }>('progressStart', ({ progressId }) => progressId === 'mine');
+    expect(title).to.equal('Finding where line changed');
+    await client.event('progressUpdate', (body) => /running there/.test(String(body['message'])));
+    await client.request('cancel', { progressId: 'mine' });
     const { success, message } = await answer;
     expect([success, message]).to.deep.equal([false, 'Cancelled.']);
     await client.event('progressEnd');

@@ -16,6 +16,6 @@ const mocha = new Mocha({
   forbidPending: true,
   reporter: path.join(checkout, '.config/mochaReporter.cjs'),
 });
-for (const file of ['workbench.test.mjs', 'session.test.mjs', 'past.test.mjs', 'consent.test.mjs', 'timeline.test.mjs', 'compare.test.mjs']) mocha.addFile(path.join(checkout, 'test/ui', file));
+for (const file of ['workbench.test.mjs', 'session.test.mjs', 'past.test.mjs', 'consent.test.mjs', 'timeline.test.mjs', 'compare.test.mjs', 'rust.test.mjs']) mocha.addFile(path.join(checkout, 'test/ui', file));
 await mocha.loadFilesAsync();
 process.exitCode = await new Promise((resolve) => mocha.run((failures) => resolve(failures > 0 ? 1 : 0)));

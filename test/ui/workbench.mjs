@@ -145,7 +145,11 @@ class Workbench {
   async expandPane(title, wanted) {
     const header = this.page.locator('.sidebar .pane-header', { hasText: title });
     await header.waitFor();
-    if (((await header.getAttribute('aria-expanded')) === 'true') !== wanted) await header.click();
+    if (((await header.getAttribute('aria-expanded')) === 'true') !== wanted) {
+      // What had the keyboard may show its name in a box that lies over the header.
+      await header.focus();
+      await header.click();
+    }
     await this.page.locator(`.sidebar .pane-header[aria-expanded="${wanted}"]`, { hasText: title }).waitFor();
   }
 
@@ -268,6 +272,11 @@ class Workbench {
     await input.fill(expression);
     await this.press('Enter');
     await input.waitFor({ state: 'hidden' });
+  }
+
+  /** A row of the Watch view. */
+  watch(expression) {
+    return this.page.locator('.debug-watch .monaco-list-row', { has: this.page.locator('.name', { hasText: expression }) });
   }
 
   notification(text) {

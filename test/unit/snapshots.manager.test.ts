@@ -255,6 +255,20 @@ describe('snapshot manager', () => {
     expect(manager.list().snapshots.map(({ reason }) => reason)).to.deep.equal(['breakpoint', 'restore']);
   });
 
+  it('gives up a run that was not the user\'s without a trace', async () => {
+    const { core, stopAt, manager, restored, onRestore, ids } = setUp();
+    await stopAt('breakpoint');
+    manager.onResume();
+    await manager.onStop({ kind: 'pause', restoring: true });
+    let meanwhile = 0;
+    onRestore(async () => void (meanwhile = core.sizes.size));
+    await manager.giveUp(1);
+    expect([restored, ids(), meanwhile, core.sizes.size]).to.deep.equal([[1], [1], 2, 1]);
+    expect(manager.list()).to.include({ current: 1 });
+    await manager.restore(1);
+    expect(ids()).to.deep.equal([1]);
+  });
+
   it('stays where it was when the rollback fails, and works on', async () => {
     const { stopAt, manager, onRestore } = setUp();
     await stopAt('breakpoint');

@@ -1,8 +1,11 @@
 // The tools for a language model, called as an assistant calls them, on the running sample. No model is needed for that.
 import { expect } from 'chai';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { toolNames } from '../../../extension/contributions';
-import { api, currentId, endSession, evaluate, folder, lineOf, program, resume, setBreakpoint, type Stop, stopAfter, watchStops } from './support';
+import { api, currentId, drawing, endSession, evaluate, folder, lineOf, program, resume, session, setBreakpoint, type Stop, stopAfter, untilConfigured, watchStops } from './support';
 
 const mark = 'break here';
 /** Without it VS Code asks, in a dialog, before a tool that changes something; and, without its test mode, before that setting. */
@@ -12,8 +15,8 @@ const agree = async (yes: boolean): Promise<void> => {
   await vscode.workspace.getConfiguration().update(agreed, yes || undefined, vscode.ConfigurationTarget.Global);
 };
 
-async function call(name: string, input: object = {}): Promise<string> {
-  const { content } = await vscode.lm.invokeTool(name, { input, toolInvocationToken: undefined });
+async function call(name: string, input: object = {}, token?: vscode.CancellationToken): Promise<string> {
+  const { content } = await vscode.lm.invokeTool(name, { input, toolInvocationToken: undefined }, token);
   return content.map((part) => (part as vscode.LanguageModelTextPart).value).join('\n');
 }
 
@@ -109,5 +112,43 @@ describe('the tools of a language model', function () {
       ),
     );
     expect(stop.reason).to.equal('data breakpoint');
+  });
+
+  it('end a search where they are cancelled, with the program where it was', async () => {
+    await endSession();
+    vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
+    const source = vscode.extensions.getExtension('rollpoint.rollpoint')!.extensionPath + '/test/debuggees/echo.c';
+    const echo = path.join(folder.uri.fsPath, 'build/echo');
+    expect(spawnSync('gcc', ['-g', '-O0', source, '-o', echo], { stdio: 'inherit' }).status).to.equal(0);
+    const line = readFileSync(source, 'utf8').split('\n').findIndex((text) => text.includes('@line'));
+    vscode.debug.addBreakpoints([new vscode.SourceBreakpoint(new vscode.Location(vscode.Uri.file(source), new vscode.Position(line, 0)))]);
+    const type = (text: string) => session().customRequest('evaluate', { expression: text, context: 'repl' });
+    const runs = new vscode.EventEmitter<void>();
+    const searching = vscode.debug.registerDebugAdapterTrackerFactory('rollpoint', {
+      createDebugAdapterTracker: () => ({
+        onDidSendMessage: ({ event, body }: { event?: string; body?: { message?: string } }) => {
+          if (event === 'progressUpdate' && /running there/.test(body?.message ?? '')) runs.fire();
+        },
+      }),
+    });
+    const cancel = new vscode.CancellationTokenSource();
+    try {
+      stop = await stopAfter(async () => {
+        await vscode.debug.startDebugging(folder, { type: 'rollpoint', request: 'launch', name: 'echo', program: echo });
+        await untilConfigured();
+        await type('one');
+      });
+      stop = await stopAfter(async () => {
+        await resume('continue', stop.threadId);
+        await type('two');
+      });
+      // Nobody types it again: the run from the first snapshot would wait for ever.
+      runs.event(() => cancel.cancel());
+      stop = await stopAfter(() => call(toolNames.findChange, { expression: 'line', good: 1 }, cancel.token).catch(() => 'cancelled'));
+      expect(await evaluate(stop, '(char *) line')).to.match(/"two"/);
+      expect(await drawing()).to.deep.equal(['1 breakpoint', '2 breakpoint current']);
+    } finally {
+      vscode.Disposable.from(searching, runs, cancel).dispose();
+    }
   });
 });

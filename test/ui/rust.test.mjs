@@ -1,0 +1,145 @@
+// The timeline of a Rust program with threads, by mouse and by keyboard: looks, restores, the history of a watch, a
+// comparison, and a search for a change, once cancelled and once to its end.
+import { expect } from 'chai';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import * as path from 'node:path';
+import { checkout } from '../host/location.mjs';
+import { openWorkbench } from './workbench.mjs';
+
+const file = 'ferry.rs';
+const mark = '@port';
+const boarding = [5, 15, 25, 35];
+const expression = 'ferry.late';
+
+describe('a Rust program', function () {
+  this.bail(true);
+  let workbench;
+  let gate;
+  before(async () => {
+    workbench = await openWorkbench({
+      userSettings: {
+        'debug.internalConsoleOptions': 'neverOpen',
+        'diffEditor.renderSideBySide': true,
+        'diffEditor.useInlineViewWhenSpaceIsLimited': false,
+      },
+    });
+    const { folder } = workbench;
+    cpSync(path.join(checkout, 'test/debuggees', file), path.join(folder, file));
+    mkdirSync(path.join(folder, 'build'), { recursive: true });
+    const inHome = path.join(homedir(), '.cargo/bin/rustc');
+    const rustc = existsSync(inHome) ? inHome : 'rustc';
+    expect(spawnSync(rustc, ['-g', '-C', 'opt-level=0', file, '-o', 'build/ferry'], { cwd: folder, stdio: 'inherit' }).status).to.equal(0);
+    gate = path.join(folder, 'build/gate');
+    writeFileSync(gate, '');
+    const configuration = { type: 'rollpoint', request: 'launch', name: 'A ferry', program: '${workspaceFolder}/build/ferry', args: [gate] };
+    writeFileSync(path.join(folder, '.vscode/launch.json'), JSON.stringify({ version: '0.2.0', configurations: [configuration] }));
+  });
+  after(() => workbench?.close());
+  afterEach(async function () {
+    if (this.currentTest.state === 'failed') await workbench?.tellFailure('rust');
+  });
+
+  /** On screen are the values of that call. */
+  const shows = (call) => workbench.waitForVariable('boarding', String(boarding[call - 1]));
+  const searchFor = async (watch) => {
+    await workbench.watch(watch).click({ button: 'right' });
+    await workbench.chooseFromMenu('Find where it changed…');
+    await workbench.inputTitled(`Snapshot at which ${watch} was still good`).waitFor();
+    await workbench.page.keyboard.insertText('#1 ');
+    await workbench.paletteRow(/#2 ·/).waitFor({ state: 'hidden' });
+    await workbench.press('Enter');
+  };
+
+  it('stops at each port', async () => {
+    await workbench.openFile(file);
+    await workbench.goToLine(workbench.lineOf(mark, file));
+    await workbench.toggleBreakpoint(mark);
+    await workbench.showDebugView();
+    for (const pane of ['Breakpoints', 'Call Stack']) await workbench.expandPane(pane, false);
+    await workbench.addWatch(expression);
+    for (let call = 1; call <= boarding.length; call++) {
+      await workbench.press('F5');
+      await workbench.currentRow(call).waitFor();
+      await shows(call);
+      await workbench.stoppedLine.waitFor();
+    }
+    await workbench.makeRoom({ top: 420, right: 560 });
+    await workbench.watch(expression).locator('.value', { hasText: 'true' }).waitFor();
+  });
+
+  it('shows the past by a click and by keys, and comes back', async () => {
+    await workbench.select(1);
+    await shows(1);
+    await workbench.timeline.getByText('Viewing snapshot 1').waitFor();
+    await workbench.watch(expression).locator('.value', { hasText: 'false' }).waitFor();
+    await workbench.screenshot('rust-peek');
+    await workbench.press('ArrowDown', 'Space');
+    await shows(2);
+    await workbench.hasKeyboard(2);
+    await workbench.timeline.getByText('Return to present').click();
+    await shows(4);
+    await workbench.hasKeyboard();
+  });
+
+  it('shows the history of a watch by its menu', async () => {
+    await workbench.watch(expression).click({ button: 'right' });
+    await workbench.chooseFromMenu('Show history…');
+    await workbench.timeline.getByText(`History of ${expression}: 1 change`).waitFor();
+    expect(await workbench.timeline.locator('.row.changed').evaluateAll((rows) => rows.map((row) => Number(row.dataset.id)))).to.deep.equal([4]);
+    for (const call of [1, 4]) expect(await workbench.description(call)).to.include(`#${call} · ${call === 4} · `);
+    await workbench.screenshot('rust-history');
+    await workbench.timeline.locator('#history').getByText('Close').click();
+    await workbench.timeline.locator('#history').waitFor({ state: 'hidden' });
+  });
+
+  it('compares two moments by keys', async () => {
+    await workbench.select(1);
+    await workbench.press('s', 'ArrowDown', 'd');
+    await workbench.tab('Snapshot 1 ↔ Snapshot 2').waitFor();
+    await workbench.diffLine('original', 'boarding: i64 = 5').first().waitFor();
+    await workbench.diffLine('modified', 'boarding: i64 = 15').first().waitFor();
+    await workbench.screenshot('rust-compare');
+    await workbench.timeline.getByText('Return to present').click();
+    await shows(4);
+    await workbench.hasKeyboard();
+  });
+
+  it('ends a search that is cancelled where it was', async () => {
+    // Until the file is there again the program waits on its way to the last port.
+    rmSync(gate);
+    await searchFor(expression);
+    const progress = workbench.notification(`Finding where ${expression} changed`);
+    await progress.getByText('Between snapshots 3 and 4').waitFor();
+    await workbench.screenshot('rust-search');
+    await progress.getByText('Cancel', { exact: true }).click();
+    await progress.waitFor({ state: 'hidden' });
+    await shows(4);
+    await workbench.currentRow(4).waitFor();
+    expect(await workbench.drawing()).to.deep.equal(['1', '2', '3', '4 current']);
+    writeFileSync(gate, '');
+  });
+
+  it('finds the line that made the change', async () => {
+    await searchFor(expression);
+    const line = workbench.lineOf('@late', file);
+    await workbench.notification(`${expression} changed between snapshots 3 and 4, at ${file}:${line} in ferry::main.`).waitFor();
+    await workbench.waitForVariable('number', '3');
+    await workbench.screenshot('rust-found');
+  });
+
+  it('goes back by a double click and by keys, and on from there', async () => {
+    await workbench.row(1).dblclick();
+    await workbench.currentRow(1).waitFor();
+    await shows(1);
+    await workbench.select(2);
+    await workbench.press('Enter');
+    await workbench.currentRow(2).waitFor();
+    await shows(2);
+    await workbench.stoppedLine.waitFor();
+    await workbench.press('F5');
+    await workbench.waitForVariable('boarding', '25');
+    await workbench.screenshot('rust-branch');
+  });
+});
