@@ -24,7 +24,7 @@ namespace {
 
 // Where its parent was killed with it, init has still to take note of its end.
 void await_burial(pid_t id) {
-  constexpr int kPatience = 200;
+  constexpr int kPatience = 3000;  // under load it is late, in a container it may be a shell that looks once a second
   for (int i = 0; i < kPatience; ++i) {
     const auto stat = read_process_stat(id);
     if (!stat || (stat->state != 'Z' && stat->state != 'X')) return;
