@@ -46,11 +46,20 @@ function lineOf(source: string, marker: string): number {
   return lines[0]!;
 }
 
-function symbolOf(program: string, name: string): bigint {
+/** By program: nm takes longer than a launch, and programs stay as they are while tests run. */
+const symbols = new Map<string, ReadonlyMap<string, bigint>>();
+
+function readSymbols(program: string): ReadonlyMap<string, bigint> {
   const listing = execFileSync('nm', ['--defined-only', program], { encoding: 'utf8', maxBuffer: 1 << 26 });
-  const line = listing.split('\n').find((each) => each.endsWith(` ${name}`));
-  if (!line) {
-    throw new Error(`${program} has no symbol ${name}.`);
-  }
-  return BigInt(`0x${line.split(' ')[0]}`);
+  return new Map(
+    [...listing.matchAll(/^([0-9a-f]+) \S (.+)$/gm)].map(([, address, name]) => [name!, BigInt(`0x${address}`)] as const).reverse(),
+  );
+}
+
+function symbolOf(program: string, name: string): bigint {
+  let known = symbols.get(program);
+  if (!known) symbols.set(program, (known = readSymbols(program)));
+  const address = known.get(name);
+  if (address === undefined) throw new Error(`${program} has no symbol ${name}.`);
+  return address;
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor/orphans.h"
 #include "supervisor/stop_facts.h"
 #include "util/error.h"
 
@@ -31,8 +32,12 @@ void Family::handle(pid_t tid, int status) {
     if (gone) ignored_.erase(tid);
     return;
   }
-  if (tid == root_.pid() || root_.find(tid)) return links_.root_control->handle(tid, status);
+  if (tid == root_.pid() || root_.find(tid)) {
+    if (gone && tid == root_.pid()) bury_orphans();
+    return links_.root_control->handle(tid, status);
+  }
   if (auto relative = owner(tid)) {
+    if (gone && tid == relative->pid()) bury_orphans();
     relative->handle(tid, status, halted_);
     if (auto it = relatives_.find(relative->pid()); !relative->alive() && it != relatives_.end() && it->second == relative) relatives_.erase(it);
     return;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <thread>
 
+#include "supervisor/orphans.h"
 #include "supervisor/pid_turn.h"
 #include "supervisor/process_stat.h"
 #include "tracee/remote_syscalls.h"
@@ -22,10 +23,11 @@ using tracee::RemoteSyscalls;
 
 namespace {
 
-// Where its parent was killed with it, init has still to take note of its end.
+// Where its parent was killed with it, somebody else has still to take note of its end.
 void await_burial(pid_t id) {
-  constexpr int kPatience = 3000;  // under load it is late, in a container it may be a shell that looks once a second
+  constexpr int kPatience = 1000;  // not ours to bury where we attached: a shell as init looks now and then
   for (int i = 0; i < kPatience; ++i) {
+    bury_orphans();
     const auto stat = read_process_stat(id);
     if (!stat || (stat->state != 'Z' && stat->state != 'X')) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

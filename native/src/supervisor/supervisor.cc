@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 
+#include "supervisor/orphans.h"
 #include "util/error.h"
 
 namespace rollpoint::supervisor {
@@ -77,6 +78,7 @@ void Supervisor::run() {
     // The thread ends here; PTRACE_O_EXITKILL takes care of what is left.
   }
   waiter_.reap_the_killed();
+  bury_orphans();
 }
 
 void Supervisor::adopt(std::unique_ptr<tracee::Process> process) {
@@ -183,6 +185,8 @@ void Supervisor::release() {
 
 pid_t Supervisor::start(const LaunchRequest& request) {
   if (process_) throw CodedError(util::kNotStopped, "A program is being debugged already.");
+  // A child that is let run is nobody's here: init's, as without a debugger.
+  if (keep_children_) adopt_orphans();
   adopt(launch(request, waiter_));
   spare_libuv_the_stops();
   prepare_later();
