@@ -177,6 +177,8 @@ class Run {
   }
 }
 
+let warm = false;
+
 /** What this process holds. A debuggee that is gone must leave none of it. */
 function held(): Record<string, unknown> {
   const tasks = readdirSync('/proc/self/task');
@@ -386,8 +388,11 @@ export function describeKind(kind: StateKind): void {
         await dispose();
       };
       // The first time warms up what Node itself keeps.
-      await whole(false);
-      await whole(true);
+      if (!warm) {
+        await whole(false);
+        await whole(true);
+        warm = true;
+      }
       const before = held();
       await whole(false);
       await whole(true);
