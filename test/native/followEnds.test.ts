@@ -107,7 +107,7 @@ describe('while a child is followed', () => {
     const revived = async () => {
       let event = (await rig.next()) as NativeEvent;
       const stopped = event.type === 'stopped' && event.reason === 'followed';
-      if (stopped) event = (await rig.next());
+      if (stopped) event = await rig.next();
       if (event.type !== 'revived') throw new Error(`Expected to be revived, got ${JSON.stringify(event)}. ${[...rig.logs, ...rig.told].join('\n')}`);
       rig.pid = event.newPid;
       return { ...event, stopped };

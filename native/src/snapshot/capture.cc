@@ -186,7 +186,7 @@ void warn(EngineState& state, Snapshot& snapshot, bool children_are_held) {
   // Linux x86/shstk.rst: return addresses that no program may write.
   if (process.status_field("x86_Thread_features").find("shstk") != std::string::npos)
     tell("shadowStack", "The program runs with a shadow stack, which Rollpoint cannot put back: a rollback may be refused by the processor. Run it with GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK.");
-  if (snapshot.state.files.rewind && state.followed && state.exit_sites.misses_files() && !std::exchange(state.told_no_file_site, true))
+  if (snapshot.state.files.rewind && state.followed && state.call_sites.misses_files() && !std::exchange(state.told_no_file_site, true))
     tell("fileCalls", "This program opens and changes files in places that Rollpoint does not find (it does without a C library that Rollpoint knows, as programs in Go do): a file that it opens, writes and closes between two snapshots does not come back, and is not noticed. Files that are open at a snapshot are.");
   if (children_are_held) return;
   const std::string base = "/proc/" + std::to_string(process.pid());
@@ -274,7 +274,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   }
   const auto end = std::chrono::steady_clock::now();
 
-  if (state.followed || state.in_focus) state.exit_sites.refresh(process, snapshot->maps);
+  if (state.followed || state.in_focus) state.call_sites.refresh(process, snapshot->maps);
   if (!snapshot->exact) snapshot->warnings.push_back({"memory", "Some pages could not be read."});
   if (!snapshot->warnings.empty()) snapshot->exact = false;
   warn(state, *snapshot, options.children_are_held);

@@ -140,7 +140,7 @@ void Engine::note_write() { note_resume(); }
 
 void Engine::take_focus() {
   if (state_->followed || std::exchange(state_->in_focus, true) || !has_snapshots()) return;
-  state_->exit_sites.refresh(state_->process, memory::read_maps(state_->process.pid()));
+  state_->call_sites.refresh(state_->process, memory::read_maps(state_->process.pid()));
 }
 
 void Engine::prepare() {
@@ -151,16 +151,16 @@ void Engine::prepare() {
   state_->pool.reserve(kReserveNodes);
   state_->chunk_buffer(0);
   state_->chunk_buffer(1);
-  state_->exit_sites.prepare(state_->process);
+  state_->call_sites.prepare(state_->process);
   if (!state_->twin && !state_->window_memory.local) state_->window_memory = tracee::WindowMemory::make();
 }
 
 std::vector<uint64_t> Engine::exit_sites(bool of_program) {
   if (!has_snapshots()) return {};
   // Also where snapshots have a single thread: its end need not be that of the program.
-  auto sites = state_->exit_sites.of_threads();
+  auto sites = state_->call_sites.of_threads();
   if (!of_program) return sites;
-  const auto ends = state_->exit_sites.of_program();
+  const auto ends = state_->call_sites.of_program();
   if (ends.empty() && !std::exchange(state_->told_no_exit_site, true))
     state_->hooks.log("No place was found where this program ends by itself (exit_group): it will not be stopped before its end.");
   sites.insert(sites.end(), ends.begin(), ends.end());
@@ -172,16 +172,16 @@ std::vector<memory::Vma> Engine::shared_memory(SnapshotId id) const { return onl
 std::vector<memory::Vma> Engine::shared_memory() const { return only_shared(memory::read_maps(state_->process.pid())); }
 
 std::vector<uint64_t> Engine::end_sites() {
-  if (!has_snapshots()) state_->exit_sites.refresh(state_->process, memory::read_maps(state_->process.pid()));
-  return state_->exit_sites.of_program();
+  if (!has_snapshots()) state_->call_sites.refresh(state_->process, memory::read_maps(state_->process.pid()));
+  return state_->call_sites.of_program();
 }
 
 std::vector<uint64_t> Engine::file_sites() const {
-  return rewinds_files() ? state_->exit_sites.of_files() : std::vector<uint64_t>{};
+  return rewinds_files() ? state_->call_sites.of_files() : std::vector<uint64_t>{};
 }
 
 RelaySites Engine::relay_sites() const {
-  return rewinds_files() ? state_->exit_sites.relays_to_files() : RelaySites{};
+  return rewinds_files() ? state_->call_sites.relays_to_files() : RelaySites{};
 }
 
 bool Engine::rewinds_files() const {
@@ -205,7 +205,7 @@ std::vector<SnapshotId> Engine::abandon() {
   std::vector<SnapshotId> ids;
   for (auto& [id, snapshot] : state_->snapshots) ids.push_back(id);
   state_->snapshots.clear();
-  state_->exit_sites.clear();
+  state_->call_sites.clear();
   state_->told_no_exit_site = state_->told_no_file_site = false;
   state_->forget_base(false);
   return ids;

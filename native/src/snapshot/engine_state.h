@@ -13,7 +13,7 @@
 #include "memory/pagemap.h"
 #include "snapshot/dirty_tracker.h"
 #include "snapshot/engine.h"
-#include "snapshot/exit_sites.h"
+#include "snapshot/call_sites.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/twin.h"
 #include "util/background.h"
@@ -68,7 +68,7 @@ class EngineState {
   void note_overwritten(uint64_t page) { overwritten_since_.push_back(page); }
   /// Takes in what has been noted; not in the pause.
   void count_overwritten();
-  ExitSites exit_sites;
+  CallSites call_sites;
   bool told_no_exit_site = false, told_no_file_site = false;
 
   /// Throws CodedError(kUnknownSnapshot).

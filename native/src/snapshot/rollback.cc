@@ -377,14 +377,14 @@ RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Plac
       try {
         Ahead back(state, state.at(refuge));
         apply(state, state.at(refuge), {}, back);
-        throw RollbackError("The rollback to snapshot " + std::to_string(id) + " failed (" + what + "). The program is where it was before.", true, what);
+        throw RollbackError::went_back(id, what);
       } catch (const RollbackError&) {
         throw;
       } catch (const std::exception& second) {
-        throw RollbackError("The rollback failed (" + what + "), and so did the way back (" + second.what() + "). The program's state can no longer be trusted: restore another snapshot, or end the session.", false, what + "; the way back: " + second.what());
+        throw RollbackError::failed_twice(what, second.what());
       }
     }
-    throw RollbackError("The rollback failed half-way (" + what + "). The program's state can no longer be trusted: restore another snapshot, or end the session.", false, what);
+    throw RollbackError::half_way(what);
   }
 }
 

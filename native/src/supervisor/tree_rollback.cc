@@ -69,16 +69,15 @@ void Tree::fail(SnapshotId id, std::optional<SnapshotId> refuge, const std::stri
   broken_ = true;
   const auto* known = dynamic_cast<const snapshot::RollbackError*>(&error);
   const std::string what = name + ": " + (known ? known->cause() : error.what());
-  const std::string untrusted = " The program's state can no longer be trusted: restore another snapshot, or end the session.";
-  if (!refuge || refuge == id) throw snapshot::RollbackError("The rollback failed half-way (" + what + ")." + untrusted, false, what);
+  if (!refuge || refuge == id) throw snapshot::RollbackError::half_way(what);
   std::string but;
   try {
     for (auto& warning : rollback(*refuge).warnings) but += " " + warning.message;
   } catch (const std::exception& second) {
     const auto* cause = dynamic_cast<const snapshot::RollbackError*>(&second);
-    throw snapshot::RollbackError("The rollback failed (" + what + "), and so did the way back (" + (cause ? cause->cause() : second.what()) + ")." + untrusted, false, what);
+    throw snapshot::RollbackError::failed_twice(what, cause ? cause->cause() : second.what());
   }
-  throw snapshot::RollbackError("The rollback to snapshot " + std::to_string(id) + " failed (" + what + "). The program is where it was before." + but, true, what);
+  throw snapshot::RollbackError::went_back(id, what, but);
 }
 
 RollbackResult Tree::rollback(SnapshotId id) {

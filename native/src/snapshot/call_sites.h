@@ -1,5 +1,5 @@
-// Finds the system call instructions at which a thread, or the program, ends by itself, in the text of its executable
-// and of its C library. Knows nothing of breakpoints.
+// Finds the system call instructions that a debugger of snapshots has to see: at which a thread or the program ends by
+// itself, or changes files by name. In the text of its executable and of its libraries. Knows nothing of breakpoints.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@
 
 namespace rollpoint::snapshot {
 
-/// Addresses of `syscall` instructions that run SYS_exit or SYS_exit_group, as far as can be told from the code before
-/// them. Whoever stops there must still look at rax.
-class ExitSites {
+/// Addresses of `syscall` instructions, as far as can be told from the code before them which call they make. Whoever
+/// stops there must still look at rax.
+class CallSites {
  public:
   /// The libraries of a program come and go; their text is read again only when the list has changed.
   void refresh(tracee::Process& process, const std::vector<memory::Vma>& maps);

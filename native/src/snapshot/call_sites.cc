@@ -1,4 +1,4 @@
-#include "snapshot/exit_sites.h"
+#include "snapshot/call_sites.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -88,7 +88,7 @@ std::vector<uint64_t> join(const std::vector<uint64_t>& a, const std::vector<uin
 }  // namespace
 
 // Through the file where that can be: reading long text through the process would make it resident there.
-void ExitSites::search(tracee::Process& process, const memory::Vma& vma, Text kind, Sites& sites) {
+void CallSites::search(tracee::Process& process, const memory::Vma& vma, Text kind, Sites& sites) {
   std::vector<uint8_t> code(vma.bytes());
   util::UniqueFd file;
   if (kind != Text::kCLibrary) {
@@ -129,7 +129,7 @@ void ExitSites::search(tracee::Process& process, const memory::Vma& vma, Text ki
   sites.relays.merge(find_imported_relays(text, slots));
 }
 
-void ExitSites::read_executable(tracee::Process& process, const std::vector<memory::Vma>& maps) {
+void CallSites::read_executable(tracee::Process& process, const std::vector<memory::Vma>& maps) {
   const std::string path = process.executable();
   std::vector<memory::Vma> found;
   for (auto& vma : maps)
@@ -140,7 +140,7 @@ void ExitSites::read_executable(tracee::Process& process, const std::vector<memo
   executable_texts_ = std::move(found);
 }
 
-void ExitSites::prepare(tracee::Process& process) {
+void CallSites::prepare(tracee::Process& process) {
   if (!executable_texts_.empty()) return;
   try {
     read_executable(process, memory::read_maps(process.pid()));
@@ -149,7 +149,7 @@ void ExitSites::prepare(tracee::Process& process) {
   }
 }
 
-void ExitSites::refresh(tracee::Process& process, const std::vector<memory::Vma>& maps) {
+void CallSites::refresh(tracee::Process& process, const std::vector<memory::Vma>& maps) {
   std::vector<memory::Vma> texts;
   for (auto& vma : maps)
     if ((vma.prot & PROT_EXEC) && vma.is_file()) texts.push_back(vma);
@@ -174,13 +174,13 @@ void ExitSites::refresh(tracee::Process& process, const std::vector<memory::Vma>
   has_shadow_stack_ = !relays_to_files().empty() && process.status_field("x86_Thread_features").find("shstk") != std::string::npos;
 }
 
-std::vector<uint64_t> ExitSites::of_files() const {
+std::vector<uint64_t> CallSites::of_files() const {
   auto sites = join(library_.files, executable_.files);
   for (auto& [key, other] : others_) sites.insert(sites.end(), other.files.begin(), other.files.end());
   return sites;
 }
 
-RelaySites ExitSites::relays_to_files() const {
+RelaySites CallSites::relays_to_files() const {
   if (has_shadow_stack_) return {};
   RelaySites sites = library_.relays;
   sites.insert(executable_.relays.begin(), executable_.relays.end());
@@ -188,9 +188,9 @@ RelaySites ExitSites::relays_to_files() const {
   return sites;
 }
 
-std::vector<uint64_t> ExitSites::of_threads() const { return has_library_ ? library_.thread : executable_.thread; }
+std::vector<uint64_t> CallSites::of_threads() const { return has_library_ ? library_.thread : executable_.thread; }
 
 // With a C library, the last thread too ends by its SYS_exit_group.
-std::vector<uint64_t> ExitSites::of_program() const { return join(library_.program, join(executable_.program, executable_.thread)); }
+std::vector<uint64_t> CallSites::of_program() const { return join(library_.program, join(executable_.program, executable_.thread)); }
 
 }  // namespace rollpoint::snapshot
