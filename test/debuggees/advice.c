@@ -1,5 +1,5 @@
 // What mappings have besides contents and protection: advice for fork, core dumps, merging and huge pages, locks, guard pages,
-// names. Some is taken away, some given, and some of the mappings are removed. See state.h for the frame.
+// names. With "large": of one mapping as a whole, which is large. Some is taken away, some given, and some of the mappings are removed. See state.h for the frame.
 #include "state.h"
 
 #include <sys/mman.h>
@@ -26,6 +26,8 @@ enum { kAdvices = sizeof advices / sizeof advices[0] };
 static unsigned char *loses[kAdvices], *goes[kAdvices], *gets[kAdvices];
 static unsigned char *guarded, *unguarded, *gone_guarded, *named, *gone_named, *renamed;
 static int has[kAdvices], has_guards, has_names;
+enum { kLarge = 48 << 20 };
+static unsigned char* large;  // null without "large"
 
 static unsigned char* place(void) {
   static char* next = (char*)0x310000000000;
@@ -86,7 +88,15 @@ static int is_readable(const unsigned char* address) {
 
 static int name(unsigned char* at, const char* text) { return prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, kSize, text); }
 
+static void large_is(const char* what, int forked) { check(what, mapping_has(large, "dc"), !forked); }
+
 void set_up(void) {
+  if (state_argc) {
+    large = (unsigned char*)mmap(place(), kLarge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check_true("mmap", large != MAP_FAILED);
+    memset(large, 1, kLarge);
+    return;
+  }
   for (int i = 0; i < kAdvices; ++i) {
     loses[i] = map(i);
     goes[i] = map(20 + i);
@@ -108,6 +118,10 @@ void set_up(void) {
 }
 
 void check_original(void) {
+  if (large) {
+    large_is("forked", 1);
+    return;
+  }
   for (int i = 0; i < kAdvices; ++i) {
     check_filled(advices[i].flag, loses[i], i, 0);
     check_filled(advices[i].flag, goes[i], 20 + i, 0);
@@ -132,6 +146,10 @@ void check_original(void) {
 }
 
 void change(void) {
+  if (large) {
+    must("MADV_DONTFORK", madvise(large, kLarge, MADV_DONTFORK));
+    return;
+  }
   for (int i = 0; i < kAdvices; ++i) {
     if (has[i]) must("advice taken back", advise(loses[i], &advices[i], 0));
     must("munmap", munmap(goes[i], kSize));
@@ -151,6 +169,14 @@ void change(void) {
 }
 
 void check_changed(void) {
+  if (large) {
+    large_is("not forked", 0);
+    // What comes right after a snapshot is no part of it.
+    must("MADV_DOFORK", madvise(large, kLarge, MADV_DOFORK));
+    for (int i = 0; i < kLarge; i += kPage) ++large[i];
+    must("MADV_DONTFORK", madvise(large, kLarge, MADV_DONTFORK));
+    return;
+  }
   for (int i = 0; i < kAdvices; ++i) {
     check_filled(advices[i].flag, loses[i], i, 0);
     check_true("unmapped", !is_mapped(goes[i]));

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "resources/held_files.h"
+#include "resources/sharing.h"
 
 namespace rollpoint::resources {
 
@@ -16,7 +17,6 @@ namespace {
 struct Place {
   const Holder* holder;
   int number;
-  // kcmp(2) orders open file descriptions: 0 equal, 1 less, 2 greater.
   long compare(const Place& other) const { return syscall(SYS_kcmp, holder->process->pid(), other.holder->process->pid(), KCMP_FILE, number, other.number); }
 };
 
@@ -32,10 +32,9 @@ SharedFiles find_shared_files(Holders holders) {
   int next = 0;
   for (auto& [inode, all] : places) {
     if (all.size() < 2) continue;
-    std::sort(all.begin(), all.end(), [](const Place& a, const Place& b) { return a.compare(b) == 1; });
-    for (size_t i = 0; i < all.size(); ++i) {
-      if (i == 0 || all[i - 1].compare(all[i]) != 0) ++next;
-      result[{all[i].holder->table, all[i].number}] = next;
+    for (auto& group : group_equal(all.size(), [&](size_t a, size_t b) { return all[a].compare(all[b]); })) {
+      ++next;
+      for (size_t i : group) result[{all[i].holder->table, all[i].number}] = next;
     }
   }
   return result;

@@ -245,8 +245,8 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   snapshot->maps = tracked_maps(process);
   snapshot->tid = options.tid;
   snapshot->parent = state.current;
-  snapshot->locked = process.status_field("VmLck");
   Snapshot* before = state.current ? &state.at(*state.current) : nullptr;
+  const bool stood_still = !state.moved;
 
   std::optional<CollectBeside> collecting;
   if (!first) collecting.emplace(state, snapshot->maps);
@@ -291,7 +291,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   state.current = snapshot->id;
   state.moved = false;
   if (first) state.unsettled = snapshot->id;
-  if (!first) state.read_attributes_of(*snapshot, before);
+  if (!first) state.read_attributes_of(*snapshot, stood_still ? before : nullptr);
   state.snapshots.emplace(snapshot->id, std::move(snapshot));
   return result;
 }

@@ -93,11 +93,9 @@ RangeSet EngineState::held_over_files(const std::vector<Vma>& maps, const Writte
 }
 
 void EngineState::read_attributes_of(Snapshot& snapshot, const Snapshot* before) {
-  constexpr uint64_t kSoon = 32 << 20;  // resident bytes that are counted in less than a millisecond
   await_attributes();
-  reads_long_ = snapshot.held.bytes() > kSoon;
-  // Advice for a part of a mapping splits it; for a whole one it is mostly given as that is made.
-  if (before && before->attributes && before->maps == snapshot.maps && before->locked == snapshot.locked && reads_long_) {
+  // Equal layouts say nothing: advice for a whole mapping changes none.
+  if (before && before->attributes && before->maps == snapshot.maps) {
     snapshot.attributes = before->attributes;
     return;
   }
@@ -110,10 +108,6 @@ void EngineState::read_attributes_of(Snapshot& snapshot, const Snapshot* before)
       // The process is gone, and nobody will ask.
     }
   });
-}
-
-void EngineState::await_short_attributes() {
-  if (!reads_long_) await_attributes();
 }
 
 void EngineState::await_attributes() {

@@ -104,13 +104,11 @@ class EngineState {
   void make_tracker();
   /// The process is a new one, of which nothing is known yet.
   bool new_body = false;
-  /// Beside whatever follows a capture, on a thread of its own. For a large memory it takes as long as a fork and goes on
-  /// beside the program; for others the next resume waits, see `await_short_attributes`. Before anybody looks at attributes
-  /// or lets a snapshot go, `await_attributes`.
-  /// Where nothing speaks for a change since `before`, and a look would be long, those of `before` stand for them.
+  /// Beside whatever follows a capture, on a thread of its own: it takes half as long as a fork. Before anything runs, looks at
+  /// attributes or lets a snapshot go, `await_attributes`.
+  /// `before`: nothing has run since that one.
   void read_attributes_of(Snapshot& snapshot, const Snapshot* before);
   void await_attributes();
-  void await_short_attributes();
   /// Put back by a rollback that may not have come to its end.
   bool attributes_touched = false;
   /// The first snapshot, while its write tracking is not armed and `held` not known: see `settle`.
@@ -124,7 +122,7 @@ class EngineState {
   std::optional<memory::PageTable> overwritten_;
   std::vector<uint64_t> overwritten_since_;
   uint64_t pages_only_in_twin_ = 0;
-  bool arming_ = false, reads_attributes_ = false, reads_long_ = false;
+  bool arming_ = false, reads_attributes_ = false;
   std::vector<std::byte> buffers_[2];
   std::vector<uint64_t> in_twin_;
   std::vector<size_t> in_twin_index_;

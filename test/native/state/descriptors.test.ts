@@ -8,5 +8,5 @@ describeKind({
   kind: 'Devices with a driver behind them (graphics, network, FUSE, KVM)',
   program: 'opendevice',
   expected: 'told',
-  warnings: /^The device \/dev\/\S+ \(descriptor \d+\) stays as it is/,
+  warnings: /^The (device \/.+ \(descriptor \d+\)|descriptor \d+ \(\[[a-z_-]+\]\)) stays as it is/,
 });

@@ -1,4 +1,6 @@
 // Memory, its layout, the threads that run in it, and their registers.
+import { expect } from 'chai';
+import { Rig } from '../../support/native';
 import { describeKind } from '../../support/stateKinds';
 
 describeKind({ kind: 'Memory: contents, mappings, protection, program break', program: 'mappings', expected: 'restored' });
@@ -31,3 +33,27 @@ describeKind({
 });
 describeKind({ kind: 'Shared memory that only a child process has touched', program: 'sharers', expected: 'restored' });
 describeKind({ kind: 'Mapped memory of devices and of the kernel', program: 'devices', expected: 'told', warnings: /is memory of a device or of the kernel/, note: 'Never read, never written.' });
+
+describe('advice for a large mapping as a whole, which changes nothing in the list of mappings', () => {
+  it('is what it was at the moment of each snapshot', async () => {
+    const rig = await Rig.launch('advice', ['large']);
+    try {
+      await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+      const capture = async () => (await rig.core.capture({ tid: rig.pid, files: 'rewind' })).id;
+      await rig.continueToBreakpoint();
+      const armed = await capture();
+      await rig.continueToBreakpoint();
+      const changed = await capture();
+      for (let turn = 0; turn < 3; ++turn) {
+        await rig.continueToBreakpoint();
+        await rig.core.rollback(armed);
+        expect(await rig.core.verify(armed)).to.deep.equal([]);
+        await rig.continueToBreakpoint();
+        await rig.core.rollback(changed);
+        expect(await rig.core.verify(changed)).to.deep.equal([]);
+      }
+    } finally {
+      await rig.dispose();
+    }
+  });
+});
