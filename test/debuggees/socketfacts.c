@@ -1,7 +1,9 @@
-// What sockets have besides what is in flight: "options", "urgent" data that waits, an "error" that waits to be told.
+// What sockets have besides what is in flight: "options", multicast "groups", "filter"s, "urgent" data that waits, an "error" that waits to be told.
 #include "state.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -94,6 +96,125 @@ static void await(const char* name, int fd, short events) {
   check(name, poll(&state, 1, 20000), 1);
 }
 
+enum { kLeaves, kJoins, kCloses, kChooses, kSix, kMembers };
+static int members[kMembers];
+
+static struct sockaddr_storage group_of(int i) {
+  struct sockaddr_storage group = {0};
+  if (i == kSix) {
+    struct sockaddr_in6* six = (struct sockaddr_in6*)&group;
+    six->sin6_family = AF_INET6;
+    six->sin6_addr.s6_addr[0] = 0xff;
+    six->sin6_addr.s6_addr[1] = 0x01;
+    six->sin6_addr.s6_addr[15] = 77;
+  } else {
+    struct sockaddr_in* four = (struct sockaddr_in*)&group;
+    four->sin_family = AF_INET;
+    four->sin_addr.s_addr = htonl(0xef4d0100u + (unsigned)i);
+  }
+  return group;
+}
+
+static int level_of(int i) { return i == kSix ? IPPROTO_IPV6 : IPPROTO_IP; }
+
+static void member(int i, int how) {
+  struct group_req request = {.gr_interface = if_nametoindex("lo"), .gr_group = group_of(i)};
+  must("group", setsockopt(members[i], level_of(i), how, &request, sizeof request));
+}
+
+/** From one sender only. */
+static void choose(int i, unsigned sender) {
+  struct group_filter filter = {.gf_interface = if_nametoindex("lo"), .gf_group = group_of(i), .gf_fmode = MCAST_INCLUDE, .gf_numsrc = 1};
+  struct sockaddr_in* source = (struct sockaddr_in*)&filter.gf_slist[0];
+  source->sin_family = AF_INET;
+  source->sin_addr.s_addr = htonl(sender);
+  must("MCAST_MSFILTER", setsockopt(members[i], IPPROTO_IP, MCAST_MSFILTER, &filter, sizeof filter));
+}
+
+/** The one sender, 0 for everybody, -1 where it is no member. */
+static long listens_to(int i) {
+  struct group_filter filter = {.gf_interface = if_nametoindex("lo"), .gf_group = group_of(i), .gf_numsrc = 1};
+  socklen_t length = sizeof filter;
+  if (getsockopt(members[i], level_of(i), MCAST_MSFILTER, &filter, &length) < 0) return -1;
+  if (filter.gf_fmode == MCAST_EXCLUDE) return filter.gf_numsrc == 0 ? 0 : -2;
+  return filter.gf_numsrc == 1 ? (long)ntohl(((struct sockaddr_in*)&filter.gf_slist[0])->sin_addr.s_addr) : -3;
+}
+
+static void set_up_groups(void) {
+  for (int i = 0; i < kMembers; ++i) members[i] = (int)must("socket", socket(i == kSix ? AF_INET6 : AF_INET, SOCK_DGRAM, 0));
+  for (int i = 0; i < kMembers; ++i)
+    if (i != kJoins) member(i, MCAST_JOIN_GROUP);
+  choose(kChooses, 0x7f000002);
+}
+
+static void groups_are_original(void) {
+  check("leaves", listens_to(kLeaves), 0);
+  check("joins", listens_to(kJoins), -1);
+  check("closes", listens_to(kCloses), 0);
+  check("chooses", listens_to(kChooses), 0x7f000002);
+  check("IPv6", listens_to(kSix), 0);
+}
+
+static void change_groups(void) {
+  member(kLeaves, MCAST_LEAVE_GROUP);
+  member(kJoins, MCAST_JOIN_GROUP);
+  close(members[kCloses]);
+  choose(kChooses, 0x7f000003);
+  member(kSix, MCAST_LEAVE_GROUP);
+}
+
+static void groups_are_changed(void) {
+  check("left", listens_to(kLeaves), -1);
+  check("joined", listens_to(kJoins), 0);
+  check("closed", listens_to(kCloses), -1);
+  check("chooses", listens_to(kChooses), 0x7f000003);
+  check("IPv6", listens_to(kSix), -1);
+}
+
+enum { kGets, kLoses, kShuts, kFiltered };
+static int filtered[kFiltered][2];
+
+/** Lets through what does not begin with `byte`. */
+static void filter_out(int fd, char byte) {
+  struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned char)byte, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0), BPF_STMT(BPF_RET | BPF_K, 0xffff)};
+  const struct sock_fprog program = {sizeof code / sizeof *code, code};
+  must("SO_ATTACH_FILTER", setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
+}
+
+/** What comes through of "a", "b" and "c", after what waits. */
+static void comes_through(const char* name, int pair, const char* wanted) {
+  char text[8] = {0};
+  for (const char* byte = "abc"; *byte; ++byte) (void)!send(filtered[pair][0], byte, 1, 0);
+  for (size_t i = 0; i < 7 && recv(filtered[pair][1], text + i, 1, MSG_DONTWAIT) == 1; ++i) continue;
+  check_text(name, text, wanted);
+}
+
+static void set_up_filters(void) {
+  for (int i = 0; i < kFiltered; ++i) must("socketpair", socketpair(AF_UNIX, SOCK_DGRAM, 0, filtered[i]));
+  check("send", send(filtered[kLoses][0], "b", 1, 0), 1);  // waits since before there was a filter
+  filter_out(filtered[kLoses][1], 'b');
+  filter_out(filtered[kShuts][1], 'a');
+}
+
+static void filters_are_original(void) {
+  comes_through("gets", kGets, "abc");
+  comes_through("loses", kLoses, "bac");
+  comes_through("shuts", kShuts, "bc");
+}
+
+static void change_filters(void) {
+  const int unused = 0;
+  filter_out(filtered[kGets][1], 'c');
+  must("SO_DETACH_FILTER", setsockopt(filtered[kLoses][1], SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused));
+  close(filtered[kShuts][0]);
+  close(filtered[kShuts][1]);
+}
+
+static void filters_are_changed(void) {
+  comes_through("gets", kGets, "ab");
+  comes_through("loses", kLoses, "abc");
+}
+
 void set_up(void) {
   what = state_argc ? state_argv[0] : "";
   if (strcmp(what, "options") == 0) {
@@ -104,6 +225,10 @@ void set_up(void) {
       put(i, options[i].first);
       get(i, first[i]);
     }
+  } else if (strcmp(what, "groups") == 0) {
+    set_up_groups();
+  } else if (strcmp(what, "filter") == 0) {
+    set_up_filters();
   } else if (strcmp(what, "urgent") == 0) {
     connect_two();
     check("send", send(one, "before", 6, 0), 6);
@@ -124,6 +249,10 @@ void set_up(void) {
 void check_original(void) {
   if (strcmp(what, "options") == 0) {
     holds(first);
+  } else if (strcmp(what, "groups") == 0) {
+    groups_are_original();
+  } else if (strcmp(what, "filter") == 0) {
+    filters_are_original();
   } else if (strcmp(what, "urgent") == 0) {
     char text[8] = {0};
     check("urgent", recv(other, text, 1, MSG_OOB), 1);
@@ -138,6 +267,8 @@ void check_original(void) {
 }
 
 void change(void) {
+  if (strcmp(what, "groups") == 0) change_groups();
+  if (strcmp(what, "filter") == 0) change_filters();
   if (strcmp(what, "options") != 0) return;
   for (int i = 0; i < kOptions; ++i) {
     put(i, options[i].second);
@@ -148,8 +279,18 @@ void change(void) {
 
 void check_changed(void) {
   if (strcmp(what, "options") == 0) holds(second);
+  if (strcmp(what, "groups") == 0) groups_are_changed();
+  if (strcmp(what, "filter") == 0) filters_are_changed();
 }
 
 void change_otherwise(void) {
+  if (strcmp(what, "groups") == 0) {
+    for (int i = 0; i < kMembers; ++i) close(members[i]);
+    return;
+  }
+  if (strcmp(what, "filter") == 0) {
+    for (int i = 0; i < kFiltered; ++i) filter_out(filtered[i][1], 'a');
+    return;
+  }
   for (int i = 0; i < kListener; ++i) must("close", close(sockets[i]));
 }

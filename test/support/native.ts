@@ -34,8 +34,8 @@ export interface RigOptions {
 }
 
 const all = -1;
-/** SIGUSR1 and SIGCHLD: the debuggees use them among themselves. */
-const passed = [10, 17];
+/** SIGUSR1, SIGCHLD and SIGSYS: the debuggees use them among themselves. */
+const passed = [10, 17, 31];
 
 export class Rig {
   /** Pids of all programs that were launched here, ended or not. */

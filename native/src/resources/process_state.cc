@@ -1,5 +1,7 @@
 #include "resources/process_state.h"
 
+#include "resources/protection_keys.h"
+
 namespace rollpoint::resources {
 
 using tracee::Process;
@@ -24,6 +26,7 @@ struct Answers {
     ask_timers(inquiry, process.pid(), timers);
     ask_signal_actions(inquiry, actions);
     ask_controls(inquiry, process.pid(), controls);
+    ask_protection_keys(inquiry, has_keys);
     inquiry.run();
   }
   Answers(const Answers&) = delete;
@@ -31,6 +34,7 @@ struct Answers {
   Timers timers;
   SignalActions actions{};
   Controls controls;
+  bool has_keys = false;
 };
 
 }  // namespace
@@ -43,6 +47,7 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
     state.timers = std::move(answers.timers);
     state.actions = answers.actions;
     state.controls = std::move(answers.controls);
+    if (answers.has_keys) warnings.push_back({"protectionKeys", "The program protects memory with keys (pkey_alloc): which memory has which key is not rolled back."});
   }
   state.pending = read_pending_signals(process);
   const auto status = process.hold_status();

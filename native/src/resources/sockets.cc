@@ -68,6 +68,7 @@ Socket read_socket(int fd) {
   socket.peer = peer_address(fd);
   socket.shutdown = shutdown_of(fd, socket.family, socket.is_tcp());
   socket.options = read_options(fd, socket.family, socket.type);
+  socket.filter = read_filter(fd);
   socket.receive_buffer = chosen_buffer(fd, SO_RCVBUF);
   socket.send_buffer = chosen_buffer(fd, SO_SNDBUF);
   socket.peek_offset = int_option(fd, SOL_SOCKET, SO_PEEK_OFF);
@@ -209,13 +210,17 @@ Sockets read_sockets(Holders holders, util::Warnings& warnings) {
   std::erase_if(own, [](auto& entry) { return !entry.second.fd; });
   std::map<std::string, SharedIdentity> tcp_by_ends;
   std::set<std::string> udp;
+  std::optional<Memberships> groups;
   std::map<ino_t, SharedIdentity> by_inode;
   for (auto& [identity, one] : own) {
     auto& socket = sockets.emplace(identity, read_socket(one.fd.get())).first->second;
     socket.standard = one.standard;
     by_inode[identity->now.second] = identity;
     if (socket.is_tcp() && !socket.peer.empty()) tcp_by_ends[socket.local + socket.peer] = identity;
-    if (socket.is_udp()) udp.insert(std::to_string(port_of(socket.local)));
+    if (!socket.is_udp()) continue;
+    udp.insert(std::to_string(port_of(socket.local)));
+    if (!groups) groups = groups_of_network(one.process->pid());
+    socket.groups = read_memberships(one.fd.get(), socket.family, *groups);
   }
   std::map<std::string, std::string> outside;  // by peer: the descriptors
   for (auto& [identity, socket] : sockets) {
@@ -240,6 +245,7 @@ Sockets read_sockets(Holders holders, util::Warnings& warnings) {
       auto& line = outside[socket.peer.empty() ? "another program" : address_text(socket.peer)];
       line += (line.empty() ? "" : ", ") + name();
     }
+    if (!socket.filter.readable) warnings.push_back({"socket", "What arrives at the socket at " + name() + " is filtered by a program of the kernel's (eBPF): it stays as it is."});
     if (socket.outside && !socket.is_udp()) continue;
     if (socket.family != AF_UNIX && !socket.is_tcp() && !socket.is_udp()) {
       warnings.push_back({"socket", "The socket at " + name() + " is of a kind that cannot be rolled back: it stays as it is."});
@@ -323,6 +329,8 @@ std::vector<std::string> compare_sockets(Holders holders, const Sockets& wanted)
     if (socket.reset && !has_error(fd)) result.push_back("The reset of " + name() + " is missing.");
     for (auto& [level, option_name, value] : socket.options)
       if (option(fd, level, option_name) != value) result.push_back("Option " + std::to_string(level) + "/" + std::to_string(option_name) + " of " + name() + " differs.");
+    if (read_filter(fd) != socket.filter) result.push_back("The filter of " + name() + " differs.");
+    if (socket.is_udp() && read_memberships(fd, socket.family, groups_of_network(holders[it->second.front()->holder].process->pid())) != socket.groups) result.push_back("The groups of " + name() + " differ.");
     if (chosen_buffer(fd, SO_RCVBUF) != socket.receive_buffer || chosen_buffer(fd, SO_SNDBUF) != socket.send_buffer) result.push_back("The size of a buffer of " + name() + " differs.");
     if (int_option(fd, SOL_SOCKET, SO_PEEK_OFF) != socket.peek_offset) result.push_back("The offset for peeking of " + name() + " differs.");
     if (int_option(fd, SOL_SOCKET, SO_ACCEPTCONN) != (socket.listening ? 1 : 0)) result.push_back("That " + name() + " listens, or does not, differs.");

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "resources/socket_facts.h"
+#include "resources/socket_filter.h"
+#include "resources/socket_groups.h"
 #include "resources/socket_queue.h"
 #include "resources/stream_ends.h"
 
@@ -33,6 +35,8 @@ struct Socket {
   bool queue_held = false;
   Queue queue;
   std::vector<SocketOption> options;
+  SocketFilter filter;
+  Memberships groups;  // of a UDP socket
   int receive_buffer = 0, send_buffer = 0;  // bytes, where the program has chosen
   std::string directory;  // what the path of a unix socket is relative to
   mode_t mode = 0;        // of its file; 0: it has none any more

@@ -303,6 +303,22 @@ void SocketsRollback::restore_shutdown(const Entry& entry, int fd) {
   if (more & 1 && !by_other) ::shutdown(fd, SHUT_RD);
 }
 
+void SocketsRollback::restore_filter_and_groups(const Entry& entry, int fd) {
+  auto& [identity, socket] = entry;
+  if (socket.filter.readable && read_filter(fd) != socket.filter && !set_filter(fd, socket.filter))
+    tell("The filter of the socket at " + name_numbers(holders_, identity) + " could not be put back.");
+  if (!socket.is_udp()) return;
+  if (!groups_) groups_ = groups_of_network(owner_of(identity).pid());
+  // Also those that only this one has had.
+  auto candidates = *groups_;
+  candidates.insert(candidates.end(), socket.groups.begin(), socket.groups.end());
+  for (auto& candidate : candidates) candidate.mode = 0, candidate.sources.clear();
+  std::sort(candidates.begin(), candidates.end());
+  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+  if (const auto now = read_memberships(fd, socket.family, candidates); now != socket.groups && !restore_memberships(fd, now, socket.groups))
+    tell("The socket at " + name_numbers(holders_, identity) + " could not join again all the groups that it was a member of.");
+}
+
 void SocketsRollback::restore_flags() {
   for (auto& holder : holders_)
     for (auto& [number, descriptor] : *holder.table) {
@@ -319,6 +335,10 @@ util::Warnings SocketsRollback::finish() {
     for (auto& entry : sockets_)
       if (auto it = live_.find(entry.first); it != live_.end()) work(entry, it->second.get());
   };
+  // What goes in again must be let through.
+  each([&](auto& entry, int fd) {
+    if (!entry.second.outside && !read_filter(fd).code.empty()) set_filter(fd, {});
+  });
   each([&](auto& entry, int fd) { restore_options(entry, fd); });
   each([&](auto& entry, int fd) { restore_queue(entry, fd); });
   for (auto& [identity, other] : departed_)
@@ -333,6 +353,7 @@ util::Warnings SocketsRollback::finish() {
     }
     if (int_option(fd, SOL_SOCKET, SO_PEEK_OFF) != socket.peek_offset) set_int(fd, SOL_SOCKET, SO_PEEK_OFF, socket.peek_offset);
   });
+  each([&](auto& entry, int fd) { restore_filter_and_groups(entry, fd); });
   restore_flags();
   for (auto& entry : sockets_) {
     const auto it = live_.find(entry.first);

@@ -59,6 +59,7 @@ class SocketsRollback {
 
   void restore_options(const Entry& entry, int fd);
   void restore_queue(const Entry& entry, int fd);
+  void restore_filter_and_groups(const Entry& entry, int fd);
   void restore_shutdown(const Entry& entry, int fd);
   void restore_flags();
   bool send_from_elsewhere(const Entry& entry, const Message& message, const std::vector<int>& rights) const;
@@ -73,6 +74,7 @@ class SocketsRollback {
   std::set<ino_t> ours_;  // inodes of all sockets of the program, of the snapshot or not
   std::map<SharedIdentity, util::UniqueFd> departed_;  // other ends of the widowed, for the moment
   std::chrono::steady_clock::time_point patience_{};   // until then a port may be waited for
+  std::optional<Memberships> groups_;  // of the network, asked for once
   util::Warnings left_;
 };
 

@@ -183,6 +183,9 @@ void warn(EngineState& state, Snapshot& snapshot, bool children_are_held) {
   for (auto& vma : snapshot.maps)
     if (vma.path.starts_with("/anon_hugepage") || vma.path.starts_with("/dev/hugepages/"))
       tell("hugePages", "The mapping of " + vma.path + " is made of reserved huge pages: to keep it, the system must have as many again; without them this snapshot cannot be restored whole.");
+  const bool dispatches = std::any_of(snapshot.threads.begin(), snapshot.threads.end(), [](auto& entry) { return entry.second.dispatch.mode; });
+  if (dispatches && snapshot.state.files.rewind)
+    tell("fileCalls", "The program answers some of its system calls itself (syscall user dispatch): a file that it opens, writes and closes between two snapshots may not come back, without notice. Files that are open at a snapshot do.");
   // Linux x86/shstk.rst: return addresses that no program may write.
   if (process.status_field("x86_Thread_features").find("shstk") != std::string::npos)
     tell("shadowStack", "The program runs with a shadow stack, which Rollpoint cannot put back: a rollback may be refused by the processor. Run it with GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK.");
@@ -258,6 +261,9 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
       if (auto it = before->threads.find(tid); it != before->threads.end()) earlier = &it->second;
     snapshot->threads.emplace(tid, save_thread(process, *tracee, earlier, state.next_id));
   }
+  // Where memory has but one place to lie, only a program that names it for its threads is asked for its mappings.
+  const auto chooses = [](auto& entry) { return !entry.second.memory_policy.is_default(); };
+  if (state.has_several_nodes || std::any_of(snapshot->threads.begin(), snapshot->threads.end(), chooses)) snapshot->policies = read_mapping_policies(process, snapshot->maps);
   if (options.file_limit) state.hooks.files->limit = options.file_limit;
   snapshot->state = resources::read_process_state(process, before ? &before->state : nullptr, {.rewind_files = options.rewind_files, .files = state.hooks.files.get(), .maps = &snapshot->maps, .streams_elsewhere = options.children_are_held}, snapshot->warnings);
   if (first) {

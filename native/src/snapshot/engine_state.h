@@ -102,6 +102,7 @@ class EngineState {
   /// Twin and tracker for a first snapshot; the tracker falls back where the kernel refuses.
   void begin();
   void make_tracker();
+  const bool has_several_nodes = snapshot::has_several_nodes();
   /// The process is a new one, of which nothing is known yet.
   bool new_body = false;
   /// Beside whatever follows a capture, on a thread of its own: it takes half as long as a fork. Before anything runs, looks at

@@ -275,6 +275,8 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
   auto& maps = ahead.maps;
   restore_mapping_names(state.process, maps, target.maps);
   restore_attributes(state, target, maps, result.warnings);
+  if (!target.policies.empty() || (state.current && !state.at(*state.current).policies.empty()))
+    for (auto& warning : restore_mapping_policies(state.process, maps, target.policies)) result.warnings.push_back(std::move(warning));
   util::fault_point("layout");
   if (!ahead.collecting) ahead.collecting.emplace(state, target, maps);
   for (auto& warning : resources::restore_process_state(state.process, target.state, place)) result.warnings.push_back(std::move(warning));

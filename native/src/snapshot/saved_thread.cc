@@ -61,7 +61,8 @@ void restore_own_state(Process& process, Tracee& tracee, const SavedThread& save
                         {SYS_set_tid_address, {saved.clear_child_tid}},
                         {SYS_prctl, {PR_SET_TIMERSLACK, saved.timer_slack}},
                         {SYS_prctl, {PR_SET_PDEATHSIG, static_cast<uint64_t>(saved.parent_death_signal)}},
-                        {SYS_prctl, {PR_SET_TSC, static_cast<uint64_t>(saved.time_stamps)}}};
+                        {SYS_prctl, {PR_SET_TSC, static_cast<uint64_t>(saved.time_stamps)}},
+                        set_policy(remote.put(&saved.memory_policy, sizeof saved.memory_policy, 256), saved.memory_policy)};
   remote.batch(calls);
   restore_rseq(remote, tracee, saved.rseq.value_or(tracee::RseqConfiguration{}));
 }
@@ -94,21 +95,28 @@ SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* bef
     saved.timer_slack = before->timer_slack;
     saved.parent_death_signal = before->parent_death_signal;
     saved.time_stamps = before->time_stamps;
+    saved.memory_policy = before->memory_policy;
+    saved.dispatch = before->dispatch;
     return saved;
   }
+  saved.dispatch = tracee.dispatch();
   RemoteSyscalls remote(process, tracee);
-  RemoteCall calls[] = {{SYS_prctl, {kGetTidAddress, remote.buffer()}}, {SYS_sigaltstack, {0, remote.buffer() + 64}},
-                        {SYS_prctl, {PR_GET_TIMERSLACK}}, {SYS_prctl, {PR_GET_PDEATHSIG, remote.buffer() + 8}}, {SYS_prctl, {PR_GET_TSC, remote.buffer() + 12}}};
-  const int none[2] = {};
-  remote.put(none, sizeof none, 8);
+  RemoteCall calls[] = {{SYS_prctl, {kGetTidAddress, remote.buffer()}}, {SYS_sigaltstack, {0, remote.buffer() + 256}},
+                        {SYS_prctl, {PR_GET_TIMERSLACK}}, {SYS_prctl, {PR_GET_PDEATHSIG, remote.buffer() + 8}}, {SYS_prctl, {PR_GET_TSC, remote.buffer() + 12}},
+                        ask_policy(remote.buffer() + 16)};
+  struct {
+    int switches[2] = {};
+    MemoryPolicy policy;
+  } answers;
+  remote.put(&answers, sizeof answers, 8);
   remote.batch(calls);
   if (calls[0].result == 0) remote.get(&saved.clear_child_tid, sizeof saved.clear_child_tid);
-  if (calls[1].result == 0) remote.get(&saved.alternate_stack, sizeof saved.alternate_stack, 64);
+  if (calls[1].result == 0) remote.get(&saved.alternate_stack, sizeof saved.alternate_stack, 256);
   if (calls[2].result >= 0) saved.timer_slack = static_cast<uint64_t>(calls[2].result);
-  int switches[2];
-  remote.get(switches, sizeof switches, 8);
-  saved.parent_death_signal = switches[0];
-  saved.time_stamps = switches[1];
+  remote.get(&answers, sizeof answers, 8);
+  saved.parent_death_signal = answers.switches[0];
+  saved.time_stamps = answers.switches[1];
+  if (calls[5].result == 0) saved.memory_policy = answers.policy;
   return saved;
 }
 
@@ -135,6 +143,7 @@ void restore_registers(Tracee& tracee, const SavedThread& saved) {
   tracee.set_registers(saved.registers);
   tracee.set_xstate(saved.xstate);
   tracee.set_signal_mask(saved.signal_mask);
+  tracee.set_dispatch(saved.dispatch);
   tracee.set_blocked_call(std::nullopt);
   tracee.note_restored(saved.kernel_state, saved.call_at);
   tracee.forget_stop();
@@ -147,6 +156,7 @@ std::vector<std::string> compare_thread(Tracee& tracee, const SavedThread& saved
   if (memcmp(&now, &saved.registers, sizeof now) != 0) result.push_back("registers");
   if (tracee.xstate() != saved.xstate) result.push_back("xstate");
   if (tracee.signal_mask() != saved.signal_mask) result.push_back("signalMask");
+  if (tracee.dispatch() != saved.dispatch) result.push_back("syscallDispatch");
   if (!resources::same_scheduling(tracee.tid(), saved.scheduling)) result.push_back("scheduling");
   return result;
 }
@@ -187,6 +197,7 @@ void end_thread(Process& process, Tracee& tracee) {
   RemoteCall calls[] = {{SYS_set_tid_address, {0}}, {SYS_set_robust_list, {0, sizeof(RobustListHead)}}};
   remote.batch(calls);
   tracee.set_signal_mask(kAllSignals);
+  tracee.set_dispatch({});
   auto r = tracee.registers();
   r.rip = RemoteSyscalls::spare_syscall(process);
   r.rax = SYS_exit;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "resources/scheduling.h"
+#include "snapshot/memory_policy.h"
 #include "tracee/process.h"
 #include "util/range_set.h"
 
@@ -23,12 +24,14 @@ struct SavedThread {
   uint64_t signal_mask = 0;
   uint64_t robust_list = 0, robust_list_size = 0;
   std::optional<tracee::RseqConfiguration> rseq;
+  tracee::DispatchConfiguration dispatch;
   uint64_t clear_child_tid = 0;
   stack_t alternate_stack{};
   std::string name;  // as in /proc/PID/task/TID/comm
   cpu_set_t affinity{};
   resources::Scheduling scheduling;
   uint64_t timer_slack = 0;  // ns
+  MemoryPolicy memory_policy;
   uint32_t kernel_state = 0;  // the snapshot that this was first read for: the thread has only waited between
   uint64_t call_at = 0;       // see tracee::Tracee::call_at
   int parent_death_signal = 0, time_stamps = 0;  // prctl(2): PR_GET_PDEATHSIG, PR_GET_TSC

@@ -92,6 +92,8 @@ void RunControl::leave_for_good(Tracee& tracee) {
     if (process_.visible_threads() < process_.tracees().size()) r.rax = SYS_exit_group;
   }
   r.rip = tracee::RemoteSyscalls::spare_syscall(process_);
+  tracee.moved_dispatch = tracee.dispatch();
+  tracee.set_dispatch({});
   tracee.set_registers(r);
   tracee.resume(PTRACE_CONT, 0);
 }
@@ -104,6 +106,7 @@ void RunControl::undo_moved_exit(Tracee& tracee) {
   const auto r = tracee.registers();
   if (r.rip != tracee::RemoteSyscalls::spare_syscall(process_) || (r.rax != SYS_exit && r.rax != SYS_exit_group)) return;
   tracee.set_registers(*before);
+  if (tracee.moved_dispatch) tracee.set_dispatch(*tracee.moved_dispatch);
   if (ends_program(tracee)) tracee.told_exit = before->rip;
 }
 

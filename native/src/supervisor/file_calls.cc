@@ -28,6 +28,12 @@ Stub stub_back_to(uint64_t address) {
 // The thread stands at a hidden breakpoint on a system call. False where there is no room for another stub.
 bool RunControl::detour(Tracee& tracee) {
   if (!process_.scratch) return false;
+  if (tracee.dispatch() != tracee::DispatchConfiguration{}) {
+    // Only from where it stands does the kernel make it for a program that answers the calls of other places itself.
+    breakpoints_.lift(process_, tracee.pc());
+    go_on(tracee);
+    return true;
+  }
   auto r = tracee.registers();
   auto [it, is_new] = stubs_.try_emplace(r.rip, stubs_.size());
   if (it->second >= kStubCount) return false;

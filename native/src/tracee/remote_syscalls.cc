@@ -128,6 +128,9 @@ arch::GeneralRegisters RemoteSyscalls::run(const arch::GeneralRegisters& registe
   // SIGTRAP must stay open: a forced signal that is blocked would reset its action (kernel/signal.c).
   tracee_.set_signal_mask(~(1ULL << (SIGTRAP - 1)));
   if (process_.filtered) tracee_.set_filter_aside(process_.trace_options);  // it may have run since
+  // The program would answer our calls itself.
+  const auto dispatch = tracee_.dispatch();
+  tracee_.set_dispatch({});
   auto start = registers;
   if (ptrace(PTRACE_SETREGS, tid, nullptr, &start) < 0) throw SysError("PTRACE_SETREGS", errno);
   std::vector<int> postponed;
@@ -157,6 +160,7 @@ arch::GeneralRegisters RemoteSyscalls::run(const arch::GeneralRegisters& registe
   if (ptrace(PTRACE_SETREGS, tid, nullptr, &saved) < 0) throw SysError("PTRACE_SETREGS", errno);
   tracee_.set_registers(saved);
   tracee_.set_signal_mask(mask);
+  tracee_.set_dispatch(dispatch);
   for (int signal : postponed) syscall(SYS_tgkill, process_.pid(), tid, signal);
   return result;
 }

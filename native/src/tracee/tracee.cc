@@ -18,6 +18,7 @@ using util::SysError;
 
 namespace {
 constexpr auto kGetRseqConfiguration = static_cast<__ptrace_request>(0x420f);
+constexpr auto kSetDispatch = static_cast<__ptrace_request>(0x4210), kGetDispatch = static_cast<__ptrace_request>(0x4211);
 constexpr size_t kMaxXstate = 16384;  // AMX tiles included
 
 long call(const char* what, __ptrace_request request, pid_t tid, void* address, void* data) {
@@ -82,6 +83,7 @@ void Tracee::note_stop(int status) {
   interrupt_sent = false;
   registers_.reset();
   registers_dirty_ = false;
+  dispatch_.reset();
   siginfo_.reset();
   if ((status >> 16) == 0) {
     siginfo_t info;
@@ -198,6 +200,22 @@ std::optional<RseqConfiguration> Tracee::rseq() {
   return configuration;
 }
 
+const DispatchConfiguration& Tracee::dispatch() {
+  if (!dispatch_) {
+    dispatch_.emplace();
+    // Before Linux 6.4 nobody is told.
+    if (ptrace(kGetDispatch, tid_, sizeof *dispatch_, &*dispatch_) < 0 || !dispatch_->mode) *dispatch_ = {};
+  }
+  return *dispatch_;
+}
+
+void Tracee::set_dispatch(const DispatchConfiguration& configuration) {
+  if (dispatch() == configuration) return;
+  auto wanted = configuration;
+  call("PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG", kSetDispatch, tid_, reinterpret_cast<void*>(sizeof wanted), &wanted);
+  dispatch_ = configuration;
+}
+
 void Tracee::flush() {
   if (!registers_dirty_) return;
   call("PTRACE_SETREGS", PTRACE_SETREGS, tid_, nullptr, &*registers_);
@@ -231,6 +249,7 @@ bool Tracee::resume(int request, int signal) {
   state_ = ThreadState::kRunning;
   is_new = false;
   registers_.reset();
+  dispatch_.reset();
   return true;
 }
 

@@ -22,6 +22,13 @@ struct RseqConfiguration {
   uint32_t size, signature, flags, pad;
 };
 
+/// struct ptrace_sud_config, likewise: system calls from outside a range that the program answers itself
+/// (prctl(2), PR_SET_SYSCALL_USER_DISPATCH). All zero: none.
+struct DispatchConfiguration {
+  uint64_t mode = 0, selector = 0, offset = 0, length = 0;
+  bool operator==(const DispatchConfiguration&) const = default;
+};
+
 enum class ThreadState {
   kRunning,
   kStopped,
@@ -70,6 +77,9 @@ class Tracee {
   uint64_t signal_mask();
   void set_signal_mask(uint64_t mask);
   std::optional<RseqConfiguration> rseq();
+  /// Asked for once a stop.
+  const DispatchConfiguration& dispatch();
+  void set_dispatch(const DispatchConfiguration& configuration);
 
   /// The number behind restart_syscall while the thread sits in a call with a restart block.
   std::optional<uint64_t> blocked_call() const { return blocked_call_; }
@@ -100,6 +110,7 @@ class Tracee {
   int resume_signal = 0;
   int pass_signal = 0;  // sent by us: its stop is not told
   int owed_signal = 0;  // to be delivered by the next resume that lets the thread run
+  std::optional<DispatchConfiguration> moved_dispatch;  // before that
   std::optional<arch::GeneralRegisters> moved_exit;  // before its exit was moved away, past a hidden breakpoint
   uint64_t detour = 0;  // the site of the call that it makes from a stub, past a hidden breakpoint
   uint64_t told_exit = 0;  // the debugger knows that it ends the program from here: the next resume lets it
@@ -118,6 +129,7 @@ class Tracee {
   int status_ = 0;
   std::optional<siginfo_t> siginfo_;
   std::optional<arch::GeneralRegisters> registers_;
+  std::optional<DispatchConfiguration> dispatch_;
   bool registers_dirty_ = false;
   std::optional<uint64_t> blocked_call_;
   uint32_t waits_since_ = 0;

@@ -24,6 +24,7 @@ describeKind({
   expected: 'restored',
   warnings: /advised on huge pages since/,
 });
+describeKind({ kind: 'Nodes on which memory is to lie (set_mempolicy, mbind)', program: 'policy', expected: 'restored', turns: 12 });
 describeKind({
   kind: 'Mappings without a name that were removed: memory files, deleted files, shared anonymous memory',
   program: 'unmapped',
@@ -52,6 +53,21 @@ describe('advice for a large mapping as a whole, which changes nothing in the li
         await rig.core.rollback(changed);
         expect(await rig.core.verify(changed)).to.deep.equal([]);
       }
+    } finally {
+      await rig.dispose();
+    }
+  });
+});
+
+describe('protection keys of memory', () => {
+  it('are told where the processor has them', async () => {
+    const rig = await Rig.launch('keys');
+    try {
+      await rig.breakAt('at_armed');
+      await rig.continueToBreakpoint();
+      const { warnings } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      const hasKey = (await rig.readInt('key')) > 0;
+      expect(warnings.map(({ kind }) => kind)).to.deep.equal(hasKey ? ['protectionKeys'] : []);
     } finally {
       await rig.dispose();
     }

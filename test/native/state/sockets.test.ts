@@ -30,6 +30,8 @@ describeKind({
   warnings: /^An empty datagram is in flight to the socket at descriptor \d+/,
 });
 describeKind({ kind: 'Options of sockets: TCP, UDP, IPv6, unix, listening', program: 'socketfacts', args: ['options'], expected: 'restored' });
+describeKind({ kind: 'Multicast groups of sockets', program: 'socketfacts', args: ['groups'], expected: 'restored', turns: 12 });
+describeKind({ kind: 'Filters of sockets (SO_ATTACH_FILTER)', program: 'socketfacts', args: ['filter'], expected: 'restored', turns: 12 });
 describeKind({ kind: 'Urgent data of sockets (MSG_OOB)', program: 'socketfacts', args: ['urgent'], expected: 'told', warnings: /^Urgent data waits at the socket at descriptor \d+/ });
 describeKind({ kind: 'Errors of sockets that wait to be told (SO_ERROR)', program: 'socketfacts', args: ['error'], expected: 'told', warnings: /^An error waits to be told at the socket at descriptor \d+/ });
 describeKind({ kind: 'Sockets between the program and its child', program, args: ['tree'], expected: 'restored' });
