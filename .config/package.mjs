@@ -11,6 +11,18 @@ const manifest = JSON.parse(readFileSync(at('package.json'), 'utf8'));
 const stage = path.join(dist, 'stage');
 export const packagePath = path.join(dist, `${manifest.name}-linux-x64-${manifest.version}.vsix`);
 
+/**
+ * VS Code shows pictures from https only, and follows no link into the package. With "repository" in package.json vsce
+ * makes the relative ones absolute; without it pictures are left out, and what is linked stands there as text.
+ */
+function shownInGallery(text) {
+  if (manifest.repository) return text;
+  const elsewhere = String.raw`\((?!https?:|#)[^)]*\)`;
+  return text
+    .replace(new RegExp(String.raw`^ *!\[[^\]]*\]${elsewhere}\n\n?`, 'gm'), '')
+    .replace(new RegExp(String.raw`\[([^\]]+)\]${elsewhere}`, 'g'), '$1');
+}
+
 function fill() {
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(path.join(stage, 'dist'), { recursive: true });
@@ -18,7 +30,8 @@ function fill() {
   for (const name of ['extension.js', 'rollpoint-adapter.js', 'rollpoint-server.js']) {
     copyFileSync(path.join(dist, name), path.join(stage, 'dist', name));
   }
-  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'package.nls.json']) copyFileSync(at(name), path.join(stage, name));
+  for (const name of ['LICENSE', 'package.nls.json']) copyFileSync(at(name), path.join(stage, name));
+  for (const name of ['README.md', 'CHANGELOG.md']) writeFileSync(path.join(stage, name), shownInGallery(readFileSync(at(name), 'utf8')));
   cpSync(at('media'), path.join(stage, 'media'), { recursive: true });
   writeFileSync(path.join(stage, 'ThirdPartyNotices.txt'), thirdPartyNotices());
   const { scripts: _scripts, dependencies: _dependencies, devDependencies: _devDependencies, ...shipped } = manifest;
@@ -37,7 +50,7 @@ try {
     packagePath,
     target: 'linux-x64',
     dependencies: false,
-    rewriteRelativeLinks: false,
+    rewriteRelativeLinks: manifest.repository !== undefined,
     allowMissingRepository: true,
   });
 } finally {

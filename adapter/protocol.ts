@@ -74,11 +74,14 @@ export interface VariableChange {
   scope: 'local' | 'global' | 'watch';
   /** As a user writes it: `count`, `warehouse.orders`. */
   name: string;
-  /** `local`: DAP thread id and function of the frame. */
+  /** `local`: DAP thread id and function of the frame; a thread that has ended may have no such id. */
   threadId?: number;
   function?: string;
+  /** `local`: the kernel's id of the thread. */
+  tid?: number;
   /** `local`: the thread of `from`, where it is another one. */
   fromThreadId?: number;
+  fromTid?: number;
   /** As gdb shows it; null where it cannot be told (not there then, or optimised out). */
   type: string | null;
   /** Values as gdb shows them, containers as their summary; null where the variable was not there. */
@@ -155,8 +158,10 @@ export interface HistoryPoint {
   type: string | null;
   /** It differs from the point before; false for the first. */
   changed: boolean;
-  /** DAP id of the thread in whose frame it was evaluated. */
+  /** DAP id of the thread in whose frame it was evaluated; one that has ended may have none. */
   threadId?: number;
+  /** The kernel's id of that thread. */
+  tid?: number;
   message?: string;
 }
 

@@ -1,6 +1,6 @@
 // Two moments of the program side by side: typed values by way of gdb, all else by the core.
 // Must not know how gdb is led to a moment, or how pages are kept.
-import type { Comparison, DescriptorChange, FileChange, Moment, RegionChange, Requests, SnapshotLocation, ThreadChange } from './protocol';
+import type { Comparison, DescriptorChange, FileChange, Moment, RegionChange, Requests, SnapshotLocation, ThreadChange, VariableChange } from './protocol';
 import { requireId } from './sessionMoments';
 import type { CoreDifferences, ThreadAt } from './sessionParts';
 import type { Run } from './sessionRun';
@@ -19,8 +19,9 @@ export async function compareSnapshots(run: Run, { from, to, watches = [], frame
       const { regions, descriptors, files } = await run.host.compare(before, after);
       const [threads, later] = [await run.host.threadsAt(before), await run.host.threadsAt(after)];
       const values = await run.moments.compare([first, second], [threads, later].map((list) => list.map(({ tid }) => tid)), watches, place);
+      const threadIds = await run.moments.threadIds();
       return {
-        variables: values.variables,
+        variables: values.variables.map((variable) => variableOf(variable, threadIds)),
         regions: regions.map(regionOf),
         threads: threadChanges(threads, later, values.places),
         descriptors: descriptors.map(descriptorOf),
@@ -31,6 +32,13 @@ export async function compareSnapshots(run: Run, { from, to, watches = [], frame
 }
 
 const hex = (address: bigint): string => `0x${address.toString(16)}`;
+
+type Values = Awaited<ReturnType<Run['moments']['compare']>>;
+
+function variableOf(variable: Values['variables'][number], threadIds: ReadonlyMap<number, number>): VariableChange {
+  const [threadId, fromThreadId] = [variable.tid, variable.fromTid].map((tid) => (tid === undefined ? undefined : threadIds.get(tid)));
+  return { ...variable, ...(threadId === undefined ? {} : { threadId }), ...(fromThreadId === undefined ? {} : { fromThreadId }) };
+}
 
 function regionOf({ start, end, name, change, from, to, changedBytes, changedPages, ranges, truncated }: CoreDifferences['regions'][number]): RegionChange {
   return {
@@ -54,9 +62,7 @@ function fileOf({ path, was, is, from, to }: CoreDifferences['files'][number]): 
   return { path, change: !was ? 'created' : !is ? 'removed' : 'changed', from, to };
 }
 
-type Places = Awaited<ReturnType<Run['moments']['compare']>>['places'];
-
-function threadChanges(before: readonly ThreadAt[], after: readonly ThreadAt[], places: Places): ThreadChange[] {
+function threadChanges(before: readonly ThreadAt[], after: readonly ThreadAt[], places: Values['places']): ThreadChange[] {
   const placeOf = (side: number, tid: number): SnapshotLocation | null => {
     const place = places[side]?.[tid];
     return place ? { name: place.name, ...(place.path === null ? {} : { path: place.path }), ...(place.line === null ? {} : { line: place.line }) } : null;

@@ -22,14 +22,14 @@ export async function findChange(run: Run, args: Partial<Find['args']>, task: Ta
   const bad = requireId(args.bad);
   run.execution.requireStopped();
   const place = await run.moments.place(args.frameId, args.threadId);
-  const { before, after, threadId } = await run.snapshots.looking.undisturbed(() => neighbours(run, expression, place, run.snapshots.looking.branch(good, bad), task));
+  const { before, after, tid } = await run.snapshots.looking.undisturbed(() => neighbours(run, expression, place, run.snapshots.looking.branch(good, bad), task));
   await wanted(run, before, task);
   run.execution.requireStopped();
   task.report(`Between snapshots ${before} and ${after}: running there`, 90);
   const present = await run.snapshots.keepPresent();
   try {
     await run.stops.quietly(() => run.snapshots.restore(before));
-    const record = await run.stops.withoutBreakpoints(() => runToChange(run, expression, { ...place, threadId }, after, task));
+    const record = await run.stops.withoutBreakpoints(async () => runToChange(run, expression, await placeOf(run, place, tid), after, task));
     const location = await run.moments.lastLine(Number(record['thread-id'] ?? place.threadId));
     run.stops.handle(record, false);
     return { before, after, location };
@@ -53,7 +53,7 @@ async function wanted(run: Run, before: SnapshotId, task: Task): Promise<void> {
 }
 
 /** The last snapshot with the value of the first one, and the first one without, as bisection finds them. */
-async function neighbours(run: Run, expression: string, place: Place, ids: SnapshotId[], task: Task): Promise<{ before: SnapshotId; after: SnapshotId; threadId: number }> {
+async function neighbours(run: Run, expression: string, place: Place, ids: SnapshotId[], task: Task): Promise<{ before: SnapshotId; after: SnapshotId; tid: number }> {
   const look = async (index: number): Promise<Valued> => {
     task.check();
     const [[valued] = []] = await run.moments.valuesAt([ids[index]!], [expression], place);
@@ -67,7 +67,7 @@ async function neighbours(run: Run, expression: string, place: Place, ids: Snaps
   if (last.message === undefined && first.digest === last.digest) {
     throw new UserError(`"${expression}" is the same at snapshots ${ids[0]} and ${ids.at(-1)}: ${first.value}.`);
   }
-  let { threadId } = first;
+  let { tid } = first;
   let low = 0;
   let high = ids.length - 1;
   for (const steps = Math.ceil(Math.log2(ids.length)) || 1, from = { done: 0 }; high - low > 1; from.done++) {
@@ -77,12 +77,18 @@ async function neighbours(run: Run, expression: string, place: Place, ids: Snaps
     // Where it has no value it is not yet, or no more, what it was: the frame may not be there.
     if (valued.message === undefined && valued.digest === first.digest) {
       low = middle;
-      threadId = valued.threadId;
+      tid = valued.tid;
     } else {
       high = middle;
     }
   }
-  return { before: ids[low]!, after: ids[high]!, threadId };
+  return { before: ids[low]!, after: ids[high]!, tid };
+}
+
+/** In that thread, which gdb may know by another number now: it may have ended, and come back. */
+async function placeOf(run: Run, place: Place, tid: number): Promise<Place> {
+  const thread = (await run.stack.threads(false)).find((one) => one.tid === tid);
+  return { ...place, threadId: thread?.id ?? place.threadId };
 }
 
 /** The stop at the first change. Throws UserError when none came. */

@@ -107,8 +107,12 @@ export class SessionHost implements DebuggeeHost {
     return this.target.show(id);
   }
 
-  hasThread(id: number | null, tid: number): boolean {
-    return id === null || this.core.snapshotThreads(id).includes(tid);
+  threadsOf(id: number): readonly number[] {
+    return this.core.snapshotThreads(id);
+  }
+
+  stoppedThread(id: number): number | undefined {
+    return this.core.snapshotThread(id);
   }
 
   async threadsAt(id: number): Promise<ThreadAt[]> {

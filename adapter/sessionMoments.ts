@@ -22,6 +22,7 @@ export class SessionMoments {
     return run.snapshots.looking.undisturbed(async () => {
       const ids = run.snapshots.looking.branch(from, to);
       const values = await this.valuesAt(ids, [text], place);
+      const threadIds = await this.threadIds();
       let before: string | undefined;
       return ids.map((id, index) => {
         const valued = values[index]![0]!;
@@ -32,7 +33,7 @@ export class SessionMoments {
         }
         const changed = before !== undefined && before !== valued.digest;
         before = valued.digest;
-        return { id, value: valued.value, type: valued.type, changed, threadId: valued.threadId };
+        return { id, value: valued.value, type: valued.type, changed, ...threadOf(valued.tid, threadIds) };
       });
     });
   }
@@ -40,17 +41,23 @@ export class SessionMoments {
   /** Within `undisturbed`. A list for each moment. Where the thread of `place` is not in its function, another may be. */
   async valuesAt(moments: readonly Moment[], expressions: readonly string[], place: Place): Promise<Valued[][]> {
     const { run } = this;
-    const all = await run.stack.threads(false);
+    const living = (await run.stack.threads(false)).map(({ tid }) => tid);
     const { tid } = await run.stack.thread(place.threadId);
-    const { snapshots } = run.snapshots.list();
     const asked = moments.map((id) => {
-      const own = snapshots.find((snapshot) => snapshot.id === id)?.threadId;
-      const order = [place.threadId, own, ...all.map((thread) => thread.id)];
-      const there = new Set(all.filter((thread) => run.host.hasThread(id, thread.tid)).map((thread) => thread.id));
-      const threads = [...new Set(order)].filter((thread) => thread !== undefined && there.has(thread)) as number[];
+      const there = id === null ? living : run.host.threadsOf(id);
+      const own = id === null ? undefined : run.host.stoppedThread(id);
+      const threads = [...new Set([tid, own, ...living, ...there])].filter((thread) => thread !== undefined && there.includes(thread)) as number[];
       return { id, threads: threads.slice(0, mostThreads) };
     });
     return this.looking(() => this.moments.values(asked, expressions, place, tid, run.snapshots.peeking));
+  }
+
+  /** DAP ids of threads by the kernel's; of one that has ended that which it had when a snapshot was taken for it, if one was. */
+  async threadIds(): Promise<ReadonlyMap<number, number>> {
+    const { run } = this;
+    const former = run.snapshots.list().snapshots.map(({ id, threadId }): [number, number] => [run.host.stoppedThread(id) ?? 0, threadId]);
+    const living = (await run.stack.threads(false)).map(({ tid, id }): [number, number] => [tid, id]);
+    return new Map([...former, ...living]);
   }
 
   /** The frame that a client means; without one that of the last stop, or whatever stands in its place. */
@@ -66,19 +73,21 @@ export class SessionMoments {
   }
 
   /** Within `undisturbed`. `tids`: the threads of both. Watches are meant in the thread of `place`, or where that stopped, in the one that stopped. */
-  compare(moments: readonly [Moment, Moment], tids: readonly (readonly number[])[], watches: readonly string[], place: Place): Promise<ValuesCompared> {
-    const screen = this.run.snapshots.peeking;
-    const stopped = moments.map((moment) => this.stoppedIn(moment));
-    const watching = place.threadId === this.stoppedIn(screen) ? stopped : moments.map(() => place.threadId);
-    return this.looking(() => this.moments.compare(moments, { tids, stopped, watching, watches, place, screen }));
+  async compare(moments: readonly [Moment, Moment], tids: readonly (readonly number[])[], watches: readonly string[], place: Place): Promise<ValuesCompared> {
+    const { run } = this;
+    const screen = run.snapshots.peeking;
+    const { tid } = await run.stack.thread(place.threadId);
+    const here = (await run.stack.thread(run.stops.threadId)).tid;
+    const stopped = moments.map((moment) => this.stoppedIn(moment, here));
+    const watching = tid === this.stoppedIn(screen, here) ? stopped : moments.map(() => tid);
+    return this.looking(() => this.moments.compare(moments, { tids, stopped, watching, watches, place, tid, screen }));
   }
 
-  /** The thread that the program stopped in. */
-  private stoppedIn(moment: Moment): number {
-    const { snapshots, stops } = this.run;
-    const { snapshots: all, current } = snapshots.list();
-    const id = moment ?? (snapshots.peeking === null ? null : current);
-    return all.find((snapshot) => snapshot.id === id)?.threadId ?? stops.threadId;
+  /** The thread that the program stopped in, or where that is not known, `here`. */
+  private stoppedIn(moment: Moment, here: number): number {
+    const { snapshots, host } = this.run;
+    const id = moment ?? (snapshots.peeking === null ? null : snapshots.list().current);
+    return (id === null ? undefined : host.stoppedThread(id)) ?? here;
   }
 
   /** The frame of what is on screen that `place` means. Throws UserError when it is not there. */
@@ -110,6 +119,12 @@ export class SessionMoments {
       peek.passing = false;
     }
   }
+}
+
+/** As a client is told of a thread. */
+function threadOf(tid: number, threadIds: ReadonlyMap<number, number>): { tid: number; threadId?: number } {
+  const threadId = threadIds.get(tid);
+  return threadId === undefined ? { tid } : { tid, threadId };
 }
 
 /** So many are looked at for a frame that the thread in question does not have. */

@@ -67,8 +67,10 @@ export interface DebuggeeHost {
   armView(id: SnapshotId | null): Promise<void>;
   /** What gdb reads from here on is of this moment; it does not learn of that. */
   show(id: SnapshotId | null): Promise<void>;
-  /** Whether a snapshot holds the thread, by the kernel's id; of the present (null) it does. */
-  hasThread(id: SnapshotId | null, tid: number): boolean;
+  /** The threads that a snapshot holds, by the kernel's ids. */
+  threadsOf(id: SnapshotId): readonly number[];
+  /** The one that it was taken for. */
+  stoppedThread(id: SnapshotId): number | undefined;
   threadsAt(id: SnapshotId): Promise<ThreadAt[]>;
   compare(from: SnapshotId, to: SnapshotId): Promise<CoreDifferences>;
   /** The process is rolled back to the snapshot that is shown; gdb need not learn of it. */

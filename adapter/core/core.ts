@@ -65,7 +65,8 @@ export class Core extends EventEmitter<CoreEvents> {
   private torn = false;
   private followsChildren = false;
   private readonly names = new TaskNames();
-  private readonly threadsOf = new Map<number, readonly number[]>();
+  /** Of each snapshot its threads, and the one that it was taken for. */
+  private readonly threadsOf = new Map<number, { tid: number; threads: readonly number[] }>();
 
   constructor(
     private readonly addon: Addon,
@@ -221,13 +222,18 @@ export class Core extends EventEmitter<CoreEvents> {
   async capture(options: { tid: number; files: 'rewind' | 'keep' }): Promise<CaptureResult> {
     const result = await this.live().capture({ ...options, tid: this.names.idOf(options.tid) });
     const threads = result.threads.map((tid) => this.names.nameOf(tid));
-    this.threadsOf.set(result.id, threads);
+    this.threadsOf.set(result.id, { tid: options.tid, threads });
     return { ...result, threads };
   }
 
   /** The threads that a snapshot holds; none for one that is not there. */
   snapshotThreads(id: number): readonly number[] {
-    return this.threadsOf.get(id) ?? [];
+    return this.threadsOf.get(id)?.threads ?? [];
+  }
+
+  /** The thread that a snapshot was taken for. */
+  snapshotThread(id: number): number | undefined {
+    return this.threadsOf.get(id)?.tid;
   }
 
   /** A rollback has failed half-way, and there was no way back: nothing of the present is worth keeping. */

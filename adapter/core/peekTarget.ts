@@ -41,6 +41,8 @@ export class PeekTarget implements Target {
   snapshots: SnapshotCommands | null = null;
   private readonly listeners = new Set<(stop: TargetStop) => void>();
   private view: View | null = null;
+  /** The thread whose registers all have, in passing. */
+  private lent: number | null = null;
   private arming: ArmedView | null = null;
 
   /** `goTo` rolls the process back to the snapshot that is shown, after it has kept the present. */
@@ -122,7 +124,9 @@ export class PeekTarget implements Target {
     arming?.failed(new UserError(`${arming.id === null ? 'The present' : `Snapshot ${arming.id}`} was not shown: ${reason}.`));
   }
 
-  async show(id: number | null): Promise<void> {
+  async show(id: number | null, lent: number | null = null): Promise<void> {
+    this.lent = lent;
+    if (this.view?.id === id) return;
     if (id === null) {
       this.view = null;
       return;
@@ -134,6 +138,7 @@ export class PeekTarget implements Target {
   /** What is read from here on is the process, of which nobody knows anything yet. */
   look(): void {
     this.view = null;
+    this.lent = null;
     this.disarmView('the process is no longer what it was');
   }
 
@@ -160,6 +165,7 @@ export class PeekTarget implements Target {
   /** Runs; where one is armed, shows a snapshot or restores one instead. From a snapshot that is shown the process goes back to it first. */
   async resume(actions: TargetResume[]): Promise<void> {
     if (this.arming) return this.carryOut(this.arming, actions);
+    this.lent = null;
     if (this.live.armed) this.view = null;
     await this.actInView();
     await this.live.resume(actions);
@@ -195,8 +201,9 @@ export class PeekTarget implements Target {
     await this.live.writeMemory(address, data);
   }
 
-  async readRegisters(tid: number): Promise<ThreadRegisters> {
+  async readRegisters(asked: number): Promise<ThreadRegisters> {
     const { view } = this;
+    const tid = this.lent ?? asked;
     if (!view) return this.live.readRegisters(tid);
     let registers = view.registers.get(tid);
     if (!registers) {
@@ -236,6 +243,7 @@ export class PeekTarget implements Target {
     if (!view) return;
     await this.goTo(view.id);
     this.view = null;
+    this.lent = null;
   }
 
   private async carryOut(arming: ArmedView, actions: readonly TargetResume[]): Promise<void> {

@@ -70,16 +70,16 @@ class RollpointGlobals:
 
 rollpoint_globals = RollpointGlobals()
 
-def rollpoint_moment(request, threads, watching):
+def rollpoint_moment(request, moments, tids, watching):
     at = {"places": {}, "frames": {}}
-    for thread in threads:
+    for tid in sorted(tids, key=lambda tid: (tid not in moments.known, tid)):
         def look():
-            thread.switch()
-            at["places"][thread.ptid[1] or thread.ptid[2]] = rollpoint_place(gdb.newest_frame())
-            at["frames"][thread.global_num] = rollpoint_frames(request["frames"])
+            moments.select(tid)
+            at["places"][tid] = rollpoint_place(gdb.newest_frame())
+            at["frames"][tid] = rollpoint_frames(request["frames"])
         rollpoint_try(look)
-    first = sorted(threads, key=lambda thread: thread.global_num != watching)
-    rollpoint_try(lambda: rollpoint_select_in(first, request, request["base"]))
+    first = sorted(tids, key=lambda tid: tid != watching)
+    rollpoint_try(lambda: rollpoint_select_in(moments, first, request, request["base"]))
     at["globals"] = rollpoint_globals.values()
     at["watches"] = [rollpoint_try(lambda: rollpoint_text(gdb.parse_and_eval(text))) for text in request["watches"]]
     return at
@@ -89,13 +89,12 @@ def rollpoint_compare(text):
     for file in request["files"]:
         rollpoint_try(lambda: rollpoint_globals.add(file))
     selected = gdb.selected_thread()
-    threads = list(gdb.selected_inferior().threads())
     try:
         with RollpointMoments(request["screen"]) as moments:
             seen = []
             for moment, there, watching in zip((request["from"], request["to"]), request["threads"], request["watching"]):
                 moments.show(moment)
-                seen.append(rollpoint_moment(request, [t for t in threads if (t.ptid[1] or t.ptid[2]) in there], watching))
+                seen.append(rollpoint_moment(request, moments, there, watching))
     finally:
         if selected is not None:
             rollpoint_try(selected.switch)
@@ -116,10 +115,10 @@ def rollpoint_compare(text):
         for (function, _), names in before["frames"].get(started, {}).items():
             calls.setdefault(function, names)
         for (function, _), names in after["frames"].get(stopped, {}).items():
-            tell_frame(function, calls.pop(function, {}), names, threadId=stopped, fromThreadId=started)
+            tell_frame(function, calls.pop(function, {}), names, tid=stopped, fromTid=started)
     for thread in sorted(after["frames"], key=lambda number: (number != stopped, number)):
         for key, names in after["frames"][thread].items():
-            tell_frame(key[0], before["frames"].get(thread, {}).get(key, {}), names, threadId=thread)
+            tell_frame(key[0], before["frames"].get(thread, {}).get(key, {}), names, tid=thread)
     for (name, _), a, b in zip(rollpoint_globals.symbols, before["globals"], after["globals"]):
         tell("global", name, a, b)
     for name, a, b in zip(request["watches"], before["watches"], after["watches"]):

@@ -13,7 +13,8 @@ class RollpointMoments:
         self.calls = gdb.parameter("may-call-functions")
         gdb.execute("set may-call-functions off", to_string=True)
         # Once: where another moment is shown, gdb would forget the threads that are not there.
-        self.first = min(gdb.selected_inferior().threads(), key=lambda thread: (thread.ptid[1] != thread.ptid[0], thread.global_num))
+        self.known = {rollpoint_tid(thread): thread for thread in gdb.selected_inferior().threads()}
+        self.first = min(self.known.values(), key=lambda thread: (thread.ptid[1] != thread.ptid[0], thread.global_num))
         # gdb caches stacks and code; with this all memory, in pieces that hold what a container has in a row.
         self.line = gdb.parameter("dcache line-size")
         self.cached = not re.search("^[0-9]", gdb.execute("info mem", to_string=True), re.M)
@@ -33,11 +34,12 @@ class RollpointMoments:
             if self.calls:
                 gdb.execute("set may-call-functions on", to_string=True)
 
-    def show(self, moment):
+    def show(self, moment, lent=None):
+        self.moment, self.lent = moment, lent
         # After each of these gdb looks at the frame that is selected, and fails where its thread is not there at that
         # moment: the first thread is there as long as the process is.
         self.first.switch()
-        gdb.execute("monitor _view %s" % ("now" if moment is None else moment), to_string=True)
+        gdb.execute("monitor _view %s %s" % ("now" if moment is None else moment, "" if lent is None else lent), to_string=True)
         try:
             gdb.execute("maintenance flush register-cache", to_string=True)
         except gdb.error:
@@ -46,6 +48,17 @@ class RollpointMoments:
             if gdb.parameter(cache):
                 gdb.execute("set %s off" % cache, to_string=True)
                 gdb.execute("set %s on" % cache, to_string=True)
+
+    def select(self, tid):
+        """The thread as it was at that moment. One that gdb does not know lends its registers to the first."""
+        thread = self.known.get(tid)
+        lent = tid if thread is None else None
+        if lent != self.lent:
+            self.show(self.moment, lent)
+        (thread or self.first).switch()
+
+def rollpoint_tid(thread):
+    return thread.ptid[1] or thread.ptid[2]
 
 def rollpoint_base(frame):
     """What tells two calls of one function apart: where the caller's stack ends; None for the outermost."""
@@ -81,22 +94,22 @@ def rollpoint_select(level, function, base, strict):
         raise gdb.GdbError('"%s" was not running.' % function)
     (found or gdb.newest_frame()).select()
 
-def rollpoint_select_in(threads, request, base):
+def rollpoint_select_in(moments, tids, request, base):
     """Selects the frame in the first of the threads that has it; gives that thread."""
-    for thread in threads if request["function"] is not None else ():
+    for tid in tids if request["function"] is not None else ():
         try:
-            thread.switch()
-            found = rollpoint_frame(request["function"], base if thread.global_num == request["thread"] else None)
+            moments.select(tid)
+            found = rollpoint_frame(request["function"], base if tid == request["tid"] else None)
         except gdb.error:
             continue
         if found is not None:
             found.select()
-            return thread
-    if not threads:
+            return tid
+    if not tids:
         raise gdb.GdbError("Thread %d was not there." % request["tid"])
-    threads[0].switch()
+    moments.select(tids[0])
     rollpoint_select(request["level"], request["function"], base, request["strict"])
-    return threads[0]
+    return tids[0]
 
 def rollpoint_text(value):
     """As a client shows it, its type, and all of it as a digest."""
@@ -107,12 +120,12 @@ def rollpoint_text(value):
     text = summary if summary is not None else value.format_string()
     return {"value": text, "type": str(value.type), "digest": hashlib.sha1(full.encode("utf-8", "replace")).hexdigest()}
 
-def rollpoint_evaluate(expressions, thread):
+def rollpoint_evaluate(expressions, tid):
     result = []
     for expression in expressions:
         try:
             value = rollpoint_text(gdb.parse_and_eval(expression))
-            value["threadId"] = thread.global_num
+            value["tid"] = tid
             result.append(value)
         except Exception as error:
             result.append({"message": str(error)})
@@ -138,7 +151,6 @@ def rollpoint_values(text):
     """Expressions at moments, in one frame, of the first thread of each that has it; a list for each moment, and the frame's base."""
     request = json.loads(text)
     selected = gdb.selected_thread()
-    known = {thread.global_num: thread for thread in gdb.selected_inferior().threads()}
     base, result = request["base"], []
     try:
         if base is None and request["function"] is not None:
@@ -148,11 +160,11 @@ def rollpoint_values(text):
         pass
     try:
         with RollpointMoments(request["screen"]) as moments:
-            for moment, threads in zip(request["moments"], request["threads"]):
+            for moment, tids in zip(request["moments"], request["threads"]):
                 try:
                     moments.show(moment)
-                    thread = rollpoint_select_in([known[number] for number in threads if number in known], request, base)
-                    result.append(rollpoint_evaluate(request["expressions"], thread))
+                    tid = rollpoint_select_in(moments, tids, request, base)
+                    result.append(rollpoint_evaluate(request["expressions"], tid))
                 except Exception as error:
                     result.append([{"message": str(error)} for _ in request["expressions"]])
     finally:

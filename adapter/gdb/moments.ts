@@ -16,12 +16,12 @@ export interface Place {
   strict: boolean;
 }
 
-/** `threadId`: in whose frame. */
-export type Valued = { value: string; type: string; digest: string; threadId: number; message?: undefined } | { message: string };
+/** `tid`: the thread in whose frame; here and below by the kernel's id, since gdb does not know threads that have ended. */
+export type Valued = { value: string; type: string; digest: string; tid: number; message?: undefined } | { message: string };
 
 export interface ValuesCompared {
-  variables: { scope: 'local' | 'global' | 'watch'; name: string; type: string; from: string | null; to: string | null; threadId?: number; fromThreadId?: number; function?: string }[];
-  /** By the kernel's id, for `from` and `to`. */
+  variables: { scope: 'local' | 'global' | 'watch'; name: string; type: string; from: string | null; to: string | null; tid?: number; fromTid?: number; function?: string }[];
+  /** By thread, for `from` and `to`. */
   places: Record<string, { name: string; path: string | null; line: number | null }>[];
 }
 
@@ -35,16 +35,16 @@ export class Moments {
   constructor(private readonly gdb: Gdb) {}
 
   /**
-   * For each moment a value of each expression, in the first of its threads that has the frame. `tid`: the kernel's id of
-   * the thread of `place`. `screen`: what is shown, before and after.
+   * For each moment a value of each expression, in the first of its threads that has the frame. `tid`: the thread of
+   * `place`. `screen`: what is shown, before and after.
    */
   async values(moments: readonly { id: Moment; threads: readonly number[] }[], expressions: readonly string[], place: Place, tid: number, screen: Moment): Promise<Valued[][]> {
-    const { threadId: thread, level, function: name, strict } = place;
+    const { level, function: name, strict } = place;
     const result: Valued[][] = [];
     let base: number | null = null;
     for (let at = 0; at < moments.length; at += atOnce) {
       const some = moments.slice(at, at + atOnce);
-      const request = { moments: some.map(({ id }) => id), threads: some.map(({ threads }) => threads), expressions, screen, thread, tid, level, function: name, strict, base };
+      const request = { moments: some.map(({ id }) => id), threads: some.map(({ threads }) => threads), expressions, screen, tid, level, function: name, strict, base };
       const answer: { base: number | null; values: Valued[][] } = await this.call('rollpoint_values', request, place.threadId);
       base = answer.base;
       result.push(...answer.values);
@@ -58,18 +58,19 @@ export class Moments {
    */
   async compare(
     [from, to]: readonly [Moment, Moment],
-    { tids, stopped, watching, watches, place, screen }: {
+    { tids, stopped, watching, watches, place, tid, screen }: {
       tids: readonly (readonly number[])[];
       stopped: readonly number[];
       watching: readonly number[];
       watches: readonly string[];
       place: Place;
+      tid: number;
       screen: Moment;
     },
   ): Promise<ValuesCompared> {
     const { threadId: thread, level, function: name } = place;
     const files = await this.ownFiles();
-    return this.call('rollpoint_compare', { from, to, threads: tids, stopped, watching, watches, files, screen, thread, level, function: name, strict: false, base: null, frames: 64 }, thread);
+    return this.call('rollpoint_compare', { from, to, threads: tids, stopped, watching, watches, files, screen, tid, level, function: name, strict: false, base: null, frames: 64 }, thread);
   }
 
   /** Sources of the program itself that gdb has not been asked about; none where this gdb cannot tell whose they are. */

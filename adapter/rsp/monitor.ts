@@ -115,7 +115,8 @@ const peek: Command = async (client, argument) => {
 
 /** For a debugger's own scripts, which drop what it knows before and after. */
 const view: Command = async (client, argument) => {
-  await client.target.show(argument === 'now' ? null : Number(argument));
+  const [moment, tid] = argument.split(/\s+/);
+  await client.target.show(moment === 'now' ? null : Number(moment), tid === undefined ? null : Number(tid));
   client.transfers.clear();
   return '';
 };

@@ -146,8 +146,11 @@ export interface Target {
   readonly viewing: number | null;
   /** A stop before the end of the program is wanted, since there are snapshots to go back to. */
   readonly holdsEnd: boolean;
-  /** What is read from here on is of this snapshot, or of the process (null); whoever reads has to forget what it knows. */
-  show(id: number | null): Promise<void>;
+  /**
+   * What is read from here on is of this snapshot, or of the process (null); whoever reads has to forget what it knows.
+   * `lent`: the thread whose registers all threads have meanwhile, for who cannot ask for it: it has ended since.
+   */
+  show(id: number | null, lent?: number | null): Promise<void>;
   /** Every stop and end, after a `resume` as well as out of turn (killed from outside). Returns the way to unsubscribe. */
   onStop(listener: (stop: TargetStop) => void): () => void;
 

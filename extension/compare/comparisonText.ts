@@ -63,8 +63,8 @@ export function regionSize({ changedBytes, changedPages, truncated }: RegionChan
 function localLines(changes: readonly VariableChange[]): Pair[] {
   const frames = new Map<string, { head: Pair; inside: VariableChange[] }>();
   for (const change of changes) {
-    const { threadId = '?', fromThreadId } = change;
-    const head = pair(`  ${change.function ?? '??'}, thread `, String(fromThreadId ?? threadId), String(threadId));
+    const { tid, fromTid, threadId = tid, fromThreadId = fromTid ?? threadId } = change;
+    const head = pair(`  ${change.function ?? '??'}, thread `, String(fromThreadId ?? '?'), String(threadId ?? '?'));
     const frame = frames.get(head.join()) ?? { head, inside: [] };
     frame.inside.push(change);
     frames.set(head.join(), frame);

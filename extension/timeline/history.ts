@@ -20,9 +20,9 @@ export function shownValues(points: readonly HistoryPoint[]): Map<SnapshotId, Sh
   const numbers = points.map(({ value }) => numberOf(value)).filter((number) => number !== null);
   const least = Math.min(...numbers);
   const range = Math.max(...numbers) - least;
-  const several = new Set(points.flatMap(({ threadId }) => threadId ?? [])).size > 1;
+  const several = new Set(points.flatMap(({ threadId, tid = threadId }) => tid ?? [])).size > 1;
   return new Map(
-    points.map(({ id, value, changed, threadId, message }) => {
+    points.map(({ id, value, changed, tid, threadId = tid, message }) => {
       const number = numberOf(value);
       const share = number === null ? null : range === 0 ? 1 : (number - least) / range;
       const text = value ?? message ?? 'not there';

@@ -113,6 +113,39 @@ describe('compare', () => {
     expect(await client.evaluate('load', threadId), 'the thread afterwards').to.equal('0');
   });
 
+  it('tells the values of threads that have ended since, and where they stood', async () => {
+    folder = mkdtempSync(join(tmpdir(), 'rollpoint-compare-'));
+    const session = await sessions.launch('ferry', [folder], { snapshots: {} });
+    const { client, debuggee } = session;
+    await client.setBreakpoints(debuggee.source, ['@boarding', '@port'].map((marker) => ({ line: debuggee.line(marker) })));
+    await client.configurationDone();
+    const { threadId } = await client.stopped();
+    for (let stops = 1; stops < 3; stops++) await session.resume();
+    const ringing = (all: Comparison['variables']) => all.filter((change) => change.function === 'ferry::ring').map(({ name, from, to }) => [name, from, to]);
+    for (const shown of [null, 1, 3]) {
+      await client.request('rollpoint/peekSnapshot', { id: shown });
+      await client.stopped('goto');
+      const within = await compare(client, 1, 2, ['boarding']);
+      expect(ringing(within.variables)).to.deep.equal([['strokes', '1', '2']]);
+      const tid = within.variables.find((change) => change.function === 'ferry::ring')!.tid;
+      const between = await compare(client, 2, shown === 1 ? null : 3, ['boarding']);
+      expect(between.variables.find(({ scope }) => scope === 'watch')).to.include({ from: '5', to: '15' });
+      expect(between.threads.find((thread) => thread.tid === tid)).to.include({ change: 'removed', to: null });
+      expect(between.threads.filter(({ change }) => change !== 'moved').map(({ from, to }) => (from ?? to)?.name)).to.not.include(undefined);
+      const { points } = await client.request<{ points: { value: string }[] }>('rollpoint/valueHistory', { expression: 'TOLLED.v.value', to: 3 });
+      expect(points).to.have.length(3);
+    }
+    // In the frame of a thread that is there at the first two only, and in those of its like.
+    await client.request('rollpoint/peekSnapshot', { id: 2 });
+    await client.stopped('goto');
+    const { threads } = await client.request<{ threads: { id: number }[] }>('threads');
+    const ringer = threads.find(({ id }) => id !== threadId)!;
+    const { stackFrames } = await client.request<{ stackFrames: { id: number; name: string }[] }>('stackTrace', { threadId: ringer.id });
+    const { id: frameId } = stackFrames.find(({ name }) => name === 'ferry::ring')!;
+    const strokes = async () => (await client.request<{ points: { value: string; message?: string }[] }>('rollpoint/valueHistory', { expression: 'strokes', from: 1, to: 3, frameId })).points;
+    expect((await strokes()).map(({ value, message }) => value ?? message)).to.deep.equal(['1', '2', '11']);
+  });
+
   it('tells files and descriptors', async () => {
     folder = mkdtempSync(join(tmpdir(), 'rollpoint-compare-'));
     const session = await sessions.launch('files', [], { snapshots: {}, cwd: folder });

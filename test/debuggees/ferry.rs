@@ -1,13 +1,14 @@
-// A ferry: at each of four ports passengers come aboard, while a thread that lives for that call rings the bell.
+// A ferry: at each of four ports passengers come aboard, while a thread that lives for that call tolls a bell.
 // On the way to the last port it waits until the file that its first argument names exists; then it is late.
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
 const PORTS: [&str; 4] = ["Aarhus", "Bergen", "Cuxhaven", "Dover"];
 
-static RUNG: AtomicU32 = AtomicU32::new(0);
+static TOLLED: AtomicU32 = AtomicU32::new(0);
 
 #[derive(Debug)]
 struct Ferry {
@@ -22,16 +23,28 @@ fn wait_for(gate: &str) {
     }
 }
 
-fn ring(port: usize, leaving: &AtomicBool) {
-    let strokes = port as u32 + 1;
-    while !leaving.load(Ordering::SeqCst) {
-        thread::sleep(Duration::from_millis(1));
-    }
-    RUNG.fetch_add(strokes, Ordering::SeqCst);
+fn toll(bell: &Barrier) {
+    bell.wait();
+    bell.wait();
 }
 
-fn call_at(ferry: &mut Ferry, port: &str, boarding: i64) {
-    ferry.aboard += boarding;
+fn ring(port: u32, bell: &Barrier, leaving: &AtomicBool) {
+    let mut strokes = port * 10;
+    loop {
+        bell.wait();
+        if leaving.load(Ordering::SeqCst) {
+            break;
+        }
+        strokes += 1;
+        TOLLED.store(strokes, Ordering::SeqCst);
+        bell.wait();
+    }
+}
+
+fn call_at(ferry: &mut Ferry, port: &str, boarding: i64, bell: &Barrier) {
+    toll(bell);
+    ferry.aboard += boarding; // @boarding
+    toll(bell);
     ferry.called_at.push(port.to_string());
     println!("{port}: {} aboard", ferry.aboard); // @port
 }
@@ -44,12 +57,14 @@ fn main() {
             wait_for(&gate);
             ferry.late = true; // @late
         }
+        let bell = Barrier::new(2);
         let leaving = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(|| ring(number, &leaving));
-            call_at(&mut ferry, port, number as i64 * 10 + 5);
+            scope.spawn(|| ring(number as u32, &bell, &leaving));
+            call_at(&mut ferry, port, number as i64 * 10 + 5, &bell);
             leaving.store(true, Ordering::SeqCst);
+            bell.wait();
         });
     }
-    println!("rung {} times", RUNG.load(Ordering::SeqCst)); // @home
+    println!("tolled {}", TOLLED.load(Ordering::SeqCst));
 }

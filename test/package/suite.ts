@@ -46,6 +46,13 @@ function describePackage(): void {
     expect(notices).to.contain('cdt-gdb-adapter 1.7.0 (EPL-2.0)').and.to.contain('Eclipse Public License - v 2.0');
   });
 
+  it('has no picture and no link in its pages that leads nowhere', () => {
+    for (const name of ['readme.md', 'changelog.md']) {
+      const targets = [...readFileSync(file(name), 'utf8').matchAll(/\]\(([^)]*)\)/g)].map(([, target]) => target);
+      expect(targets.filter((target) => !/^(https:|#)/.test(target ?? '')), name).to.deep.equal([]);
+    }
+  });
+
   it('debugs the sample to a breakpoint, where it takes a snapshot', async () => {
     setBreakpoint('break here');
     stop = await stopAfter(() =>
