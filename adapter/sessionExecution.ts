@@ -3,7 +3,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from './errors';
 import { GdbError } from './gdb/backend';
-import type { Step } from './gdb/execution';
+import { resumeError, type Step } from './gdb/execution';
 import type { Handlers } from './sessionParts';
 import type { Run } from './sessionRun';
 
@@ -62,15 +62,11 @@ async function stepOf(run: Run, command: Step['command'], threadId: number): Pro
   return { command, threadId, function: frames[0]?.function, line: frames[0]?.line };
 }
 
-/** gdb inserts breakpoints as it resumes: a watchpoint too many shows only then. */
 async function explained(resumed: Promise<void>): Promise<void> {
   try {
     await resumed;
   } catch (error) {
-    if (error instanceof GdbError && /hardware (breakpoint|watchpoint)/i.test(error.message)) {
-      throw new UserError('The processor can watch four places at once, at most 8 bytes each: remove a data breakpoint, then go on.');
-    }
-    throw error;
+    throw resumeError(error);
   }
 }
 

@@ -94,6 +94,7 @@ export class Run {
     this.execution = new Execution(gdb, {
       stopped: (record, pauseRequested) => this.stops.handle(record, pauseRequested),
       held: (record) => this.stops.hold(record),
+      refused: (error) => client.output('important', `The program could not go on. ${messageOf(error)}\n`),
       resuming: () => this.host.forgetInterrupt(),
       resumed: (requested) => {
         this.snapshots.onResume();

@@ -154,21 +154,24 @@ export class SessionStops implements Restorer, Whereabouts {
 
   /** A restore that nobody asked for: the program was killed while it ran. */
   private async revived(record: MiStopped): Promise<void> {
-    const report: StopReport = { ...stopReport(record, { pauseRequested: false, kindOf: () => undefined }), reason: 'goto' };
-    this.arrive(report);
-    await this.withoutBreakpoints(() => this.lookAnew());
-    await this.run.snapshots.onStop({ kind: 'goto', restoring: true });
-    const { current } = this.run.snapshots.list();
-    this.send({ ...report, description: `Restored snapshot ${current ?? ''} after the program was killed`, text: undefined, exception: undefined });
+    await this.turnUp(record, () => `Restored snapshot ${this.run.snapshots.list().current ?? ''} after the program was killed`);
   }
 
   /** Another process, by a command of the user's. */
   private async focused(record: MiStopped): Promise<void> {
+    await this.turnUp(record, () => 'In another process');
+  }
+
+  /** A stop at a place that the program has not run to. */
+  private async turnUp(record: MiStopped, description: () => string): Promise<void> {
     const report: StopReport = { ...stopReport(record, { pauseRequested: false, kindOf: () => undefined }), reason: 'goto' };
     this.arrive(report);
-    await this.withoutBreakpoints(() => this.lookAnew());
+    // The program stands, whatever gdb makes of it: the user has to hear of both.
+    await this.withoutBreakpoints(() => this.lookAnew()).catch((error: unknown) =>
+      this.run.client.output('important', `gdb could not look at the program anew: ${messageOf(error)}\n`),
+    );
     await this.run.snapshots.onStop({ kind: 'goto', restoring: true });
-    this.send({ ...report, description: 'In another process', text: undefined, exception: undefined });
+    this.send({ ...report, description: description(), text: undefined, exception: undefined });
   }
 
   private async rollBack(id: SnapshotId): Promise<{ record: MiStopped; failure: unknown }> {
@@ -200,7 +203,7 @@ export class SessionStops implements Restorer, Whereabouts {
     try {
       return await work();
     } finally {
-      await gdb.command(`-break-enable ${enabled}`).catch((error: unknown) => this.run.trace(`after the restore: ${messageOf(error)}`));
+      await this.enable(enabled);
     }
   }
 
@@ -223,8 +226,17 @@ export class SessionStops implements Restorer, Whereabouts {
     const { setAside } = this;
     this.setAside = '';
     if (setAside) {
-      await this.run.gdb.command(`-break-enable ${setAside}`).catch((error: unknown) => this.run.trace(`after the run: ${messageOf(error)}`));
+      await this.enable(setAside);
     }
+  }
+
+  private async enable(numbers: string): Promise<void> {
+    const { gdb, client } = this.run;
+    await gdb.command(`-break-enable ${numbers}`).catch((error: unknown) => {
+      if (gdb.alive) {
+        client.output('important', `Breakpoints are off, since gdb could not enable them again: ${messageOf(error)}\n`);
+      }
+    });
   }
 
   /** Their numbers, as gdb's commands take them. */

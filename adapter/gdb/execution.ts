@@ -1,7 +1,7 @@
 // Whether the debuggee runs, who waits for its next stop, and work that needs it stopped for a moment.
 // Decides which stops reach the user; must not know what a stop means to the user or to the snapshots.
 import { UserError } from '../errors';
-import type { Gdb } from './backend';
+import { type Gdb, GdbError } from './backend';
 import type { MiFrame, MiStopped } from './mi';
 import { isInterrupt, programEnd } from './stopReason';
 
@@ -19,6 +19,8 @@ export interface ExecutionListener {
   resuming(): void;
   /** Stopped for work of ours; the user does not hear of it. */
   held(record: MiStopped): Promise<void>;
+  /** It was to go on after such work, and stands: a stop follows. */
+  refused(error: unknown): void;
 }
 
 const askAgainMillis = 300;
@@ -168,7 +170,7 @@ export class Execution {
     } finally {
       if (ours && !this.pauseRequested) {
         if (!stay && this.state === 'stopped') {
-          await this.runOn();
+          await this.runOn().catch((error: unknown) => this.refused(record, error));
         }
       } else {
         this.tell(record);
@@ -179,6 +181,7 @@ export class Execution {
   /** After an interruption of ours: on with what the user waits for, be it a step. */
   private async runOn(): Promise<void> {
     const { step } = this;
+    this.listener.resuming();
     this.state = 'running';
     this.listener.resumed(true);
     if (!step?.function) {
@@ -208,12 +211,22 @@ export class Execution {
       this.tell(record);
       return;
     }
+    this.listener.resuming();
     this.state = 'running';
     try {
       await this.gdb.command(`-exec-${step.command} --thread ${step.threadId}`);
-    } catch {
+    } catch (error) {
+      this.refused(record, error);
+    }
+  }
+
+  private refused(record: MiStopped, error: unknown): void {
+    this.finishing = false;
+    this.intercept = undefined;
+    if (this.state === 'running' && this.gdb.alive) {
       this.state = 'stopped';
-      this.tell(record);
+      this.listener.refused(resumeError(error));
+      this.listener.stopped(record, true);
     }
   }
 
@@ -265,4 +278,11 @@ export class Execution {
   private tell(record: MiStopped): void {
     this.listener.stopped(record, this.takePauseRequest());
   }
+}
+
+/** gdb inserts breakpoints as it resumes: a watchpoint too many shows only then. */
+export function resumeError(error: unknown): unknown {
+  return error instanceof GdbError && /hardware (breakpoint|watchpoint)/i.test(error.message)
+    ? new UserError('The processor can watch four places at once, at most 8 bytes each: remove a data breakpoint, then go on.')
+    : error;
 }
