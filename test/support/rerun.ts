@@ -69,7 +69,9 @@ export class Rerun {
   async toTheMiddle({ program, args, env, followFork, at, isThere = () => true, except }: Program): Promise<void> {
     this.except = except;
     this.client = this.sessions.connect();
-    await this.client.launch({ program, args, env, followFork, cwd: this.folder, snapshots: { auto: 'off' } });
+    // Programs that know their children by number need the same ones again, however busy the machine is.
+    const pidNamespace = process.getuid!() !== 0;
+    await this.client.launch({ program, args, env, followFork, pidNamespace, cwd: this.folder, snapshots: { auto: 'off' } });
     await this.client.request('setFunctionBreakpoints', { breakpoints: [{ name: at }] });
     await this.client.configurationDone();
     this.stop = await this.client.stopped('function breakpoint');

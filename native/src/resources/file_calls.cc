@@ -9,6 +9,7 @@
 #include <array>
 #include <climits>
 
+#include "resources/file_keeper.h"
 #include "util/unique_fd.h"
 
 namespace rollpoint::resources {
@@ -41,12 +42,6 @@ std::string read_string(tracee::Process& process, uint64_t address) {
   return {};
 }
 
-std::string real_path(int fd) {
-  char path[PATH_MAX];
-  const ssize_t length = readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path, sizeof path);
-  return length > 0 && path[0] == '/' ? std::string(path, static_cast<size_t>(length)) : std::string();
-}
-
 // The name as seen from us, without symbolic links but perhaps the last; empty where its folder does not exist.
 std::string canonical(const std::string& seen, bool follow, int depth = 0) {
   if (depth > 40) return {};
@@ -58,7 +53,7 @@ std::string canonical(const std::string& seen, bool follow, int depth = 0) {
   const std::string folder = text.substr(0, slash + 1);
   util::UniqueFd parent(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!parent) return {};
-  std::string real = real_path(parent.get());
+  std::string real = real_path(parent);
   if (real.empty()) return {};
   if (real.back() != '/') real += '/';
   if (follow) {

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <climits>
 #include <vector>
 
 namespace rollpoint::resources {
@@ -56,6 +57,12 @@ std::vector<std::string> candidates() {
 }
 
 }  // namespace
+
+std::string real_path(const util::UniqueFd& fd) {
+  char path[PATH_MAX];
+  const ssize_t length = readlink(("/proc/self/fd/" + std::to_string(fd.get())).c_str(), path, sizeof path);
+  return length > 0 && path[0] == '/' ? std::string(path, static_cast<size_t>(length)) : std::string();
+}
 
 bool link_pinned(const util::UniqueFd& pin, int directory, const char* name) {
   return linkat(AT_FDCWD, ("/proc/self/fd/" + std::to_string(pin.get())).c_str(), directory, name, AT_SYMLINK_FOLLOW) == 0;

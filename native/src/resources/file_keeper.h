@@ -42,6 +42,8 @@ class FileKeeper {
   std::map<dev_t, Folder> folders_;
 };
 
+/// The name of what is open as `fd`, without symbolic links; empty where it has none.
+std::string real_path(const util::UniqueFd& fd);
 /// Gives the file behind `pin` a name more. False, with errno, where that cannot be.
 bool link_pinned(const util::UniqueFd& pin, int directory, const char* name);
 

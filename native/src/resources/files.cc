@@ -76,6 +76,13 @@ std::string size_text(uint64_t bytes) {
   return mib ? std::to_string(mib) + " MiB" : std::to_string(bytes >> 10) + " KiB";
 }
 
+// A file of another mount namespace gets no name in ours (link(2), EXDEV): the same one as seen from here, where it is.
+UniqueFd from_our_mounts(UniqueFd pin, FileId id) {
+  UniqueFd ours(open(real_path(pin).c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info {};
+  return ours && fstat(ours.get(), &info) == 0 && id_of(info) == id ? std::move(ours) : std::move(pin);
+}
+
 }  // namespace
 
 // Null: nothing that can be kept.
@@ -89,7 +96,7 @@ std::shared_ptr<KnownFile> FileJournal::know(int directory, const char* path, in
   } else {
     file = std::make_shared<KnownFile>();
     file->id = id_of(info);
-    file->pin.reset(openat(directory, path, O_PATH | O_CLOEXEC | flags));
+    file->pin = from_our_mounts(UniqueFd(openat(directory, path, O_PATH | O_CLOEXEC | flags)), file->id);
     struct stat again {};
     if (!file->pin || fstat(file->pin.get(), &again) < 0 || id_of(again) != file->id) return nullptr;
     if (!keeps_contents(file->pin.get()) || is_our_stdio(info)) return nullptr;

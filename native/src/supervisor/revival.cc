@@ -53,7 +53,7 @@ pid_t bear(Process& parent, const Birth& birth) {
     }
     arguments.set_tid = 0;
     arguments.set_tid_size = 0;
-    constexpr int kAttempts = 3;  // somebody else may be quicker
+    constexpr int kAttempts = 8;  // somebody else may be quicker
     for (int i = 0; i < kAttempts && !parent.nested() && await_turn(birth.id_inside); ++i) {
       const pid_t born = clone();
       if (born == birth.id_inside) return born;
