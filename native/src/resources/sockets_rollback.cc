@@ -205,7 +205,7 @@ UniqueFd SocketsRollback::recreate(const Descriptor& wanted) {
   return it == live_.end() ? UniqueFd() : duplicate_of(it->second);
 }
 
-void SocketsRollback::restore_options(const Entry& entry, int fd) {
+bool SocketsRollback::restore_options(const Entry& entry, int fd) {
   auto& socket = entry.second;
   constexpr int kLocked = 72;  // SO_BUF_LOCK
   for (auto [name, size, lock] : {std::tuple{SO_SNDBUF, socket.send_buffer, 1}, std::tuple{SO_RCVBUF, socket.receive_buffer, 2}}) {
@@ -214,8 +214,14 @@ void SocketsRollback::restore_options(const Entry& entry, int fd) {
     if (size) set_int(fd, SOL_SOCKET, name, size);
     else if (const int locked = int_option(fd, SOL_SOCKET, kLocked); locked >= 0) set_int(fd, SOL_SOCKET, kLocked, locked & ~lock);
   }
+  bool whole = true;
   for (auto& [level, name, value] : socket.options)
-    if (option(fd, level, name) != value) setsockopt(fd, level, name, value.data(), static_cast<socklen_t>(value.size()));
+    if (option(fd, level, name) != value) whole &= setsockopt(fd, level, name, value.data(), static_cast<socklen_t>(value.size())) == 0;
+  return whole;
+}
+
+void SocketsRollback::tell_of_options(const Entry& entry) {
+  tell("An option of the socket at " + name_numbers(holders_, entry.first) + " was changed since and could not be put back.");
 }
 
 // Whose socket a message goes in again by; -1 where there is none.
@@ -339,7 +345,9 @@ util::Warnings SocketsRollback::finish() {
   each([&](auto& entry, int fd) {
     if (!entry.second.outside && !read_filter(fd).code.empty()) set_filter(fd, {});
   });
-  each([&](auto& entry, int fd) { restore_options(entry, fd); });
+  each([&](auto& entry, int fd) {
+    if (!restore_options(entry, fd) && (entry.second.outside || !entry.second.is_tcp())) tell_of_options(entry);
+  });
   each([&](auto& entry, int fd) { restore_queue(entry, fd); });
   for (auto& [identity, other] : departed_)
     if (sockets_.at(identity).reset) send(live_.at(identity).get(), "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -348,7 +356,7 @@ util::Warnings SocketsRollback::finish() {
   each([&](auto& entry, int fd) {
     auto& socket = entry.second;
     if (socket.is_tcp() && !socket.outside) {
-      restore_options(entry, fd);  // some were changed to get the bytes out
+      if (!restore_options(entry, fd)) tell_of_options(entry);  // some were changed to get the bytes out
       wait_until([&] { return !(socket.shutdown & ~shutdown_of(fd, socket.family, true)); });
     }
     if (int_option(fd, SOL_SOCKET, SO_PEEK_OFF) != socket.peek_offset) set_int(fd, SOL_SOCKET, SO_PEEK_OFF, socket.peek_offset);

@@ -57,7 +57,9 @@ class SocketsRollback {
   /// Of the program, standing at `address` with nobody waiting; empty where there is none.
   util::UniqueFd listener_at(const std::string& address, int family) const;
 
-  void restore_options(const Entry& entry, int fd);
+  /// False where one could not be set.
+  bool restore_options(const Entry& entry, int fd);
+  void tell_of_options(const Entry& entry);
   void restore_queue(const Entry& entry, int fd);
   void restore_filter_and_groups(const Entry& entry, int fd);
   void restore_shutdown(const Entry& entry, int fd);
