@@ -226,7 +226,7 @@ void settle(EngineState& state) {
     copy_pages(state, snapshot, pages_missing_in_twin(snapshot, in_twin), By::kUs);
     state.baseline.emplace(snapshot.pages, snapshot.held);
     step_aside(state);
-    state.read_attributes_of(snapshot, nullptr);
+    state.read_attributes_of(snapshot, nullptr, false);
   } catch (const std::exception& error) {
     state.await_attributes();
     state.snapshots.clear();
@@ -248,6 +248,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   snapshot->maps = tracked_maps(process);
   snapshot->tid = options.tid;
   snapshot->parent = state.current;
+  snapshot->locked = process.status_field("VmLck");
   Snapshot* before = state.current ? &state.at(*state.current) : nullptr;
   const bool stood_still = !state.moved;
 
@@ -297,7 +298,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   state.current = snapshot->id;
   state.moved = false;
   if (first) state.unsettled = snapshot->id;
-  if (!first) state.read_attributes_of(*snapshot, stood_still ? before : nullptr);
+  if (!first) state.read_attributes_of(*snapshot, before, stood_still);
   state.snapshots.emplace(snapshot->id, std::move(snapshot));
   return result;
 }

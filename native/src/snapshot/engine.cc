@@ -131,7 +131,7 @@ Stats Engine::stats() const {
 
 void Engine::note_resume() {
   settle(*state_);
-  state_->await_attributes();
+  state_->await_short_attributes();
   if (!state_->moved) state_->hooks.files->note_resume();
   state_->moved = true;
 }

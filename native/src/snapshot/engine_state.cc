@@ -92,10 +92,15 @@ RangeSet EngineState::held_over_files(const std::vector<Vma>& maps, const Writte
   return held;
 }
 
-void EngineState::read_attributes_of(Snapshot& snapshot, const Snapshot* before) {
+void EngineState::read_attributes_of(Snapshot& snapshot, const Snapshot* before, bool stood_still) {
+  // The kernel counts each page for it (smaps), 30 ms a GiB: a program cannot map meanwhile, and a rollback waits for it.
+  constexpr uint64_t kSoon = 32 << 20, kTooLong = 64 << 20;
   await_attributes();
-  // Equal layouts say nothing: advice for a whole mapping changes none.
-  if (before && before->attributes && before->maps == snapshot.maps) {
+  const uint64_t resident = snapshot.held.bytes();
+  reads_long_ = resident > kSoon;
+  // Advice for a part of a mapping splits it. For a whole one it changes nothing in the list, but is mostly given as that is made.
+  const bool looks_equal = before && before->attributes && before->maps == snapshot.maps && before->locked == snapshot.locked;
+  if (looks_equal && (stood_still || resident > kTooLong)) {
     snapshot.attributes = before->attributes;
     return;
   }
@@ -108,6 +113,10 @@ void EngineState::read_attributes_of(Snapshot& snapshot, const Snapshot* before)
       // The process is gone, and nobody will ask.
     }
   });
+}
+
+void EngineState::await_short_attributes() {
+  if (!reads_long_) await_attributes();
 }
 
 void EngineState::await_attributes() {

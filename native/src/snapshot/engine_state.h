@@ -105,11 +105,14 @@ class EngineState {
   const bool has_several_nodes = snapshot::has_several_nodes();
   /// The process is a new one, of which nothing is known yet.
   bool new_body = false;
-  /// Beside whatever follows a capture, on a thread of its own: it takes half as long as a fork. Before anything runs, looks at
-  /// attributes or lets a snapshot go, `await_attributes`.
-  /// `before`: nothing has run since that one.
-  void read_attributes_of(Snapshot& snapshot, const Snapshot* before);
+  /// Beside whatever follows a capture, on a thread of its own. For a large memory it takes longer than a fork: a program that
+  /// goes on at once does not wait for it, and what it advises meanwhile counts as the snapshot's. For others the next resume
+  /// waits, see `await_short_attributes`. Before anybody looks at attributes or lets a snapshot go, `await_attributes`.
+  /// `stood_still`: nothing has run since `before`. Those of `before` stand for them then, and where a look would be too long
+  /// and nothing speaks for a change.
+  void read_attributes_of(Snapshot& snapshot, const Snapshot* before, bool stood_still);
   void await_attributes();
+  void await_short_attributes();
   /// Put back by a rollback that may not have come to its end.
   bool attributes_touched = false;
   /// The first snapshot, while its write tracking is not armed and `held` not known: see `settle`.
@@ -123,7 +126,7 @@ class EngineState {
   std::optional<memory::PageTable> overwritten_;
   std::vector<uint64_t> overwritten_since_;
   uint64_t pages_only_in_twin_ = 0;
-  bool arming_ = false, reads_attributes_ = false;
+  bool arming_ = false, reads_attributes_ = false, reads_long_ = false;
   std::vector<std::byte> buffers_[2];
   std::vector<uint64_t> in_twin_;
   std::vector<size_t> in_twin_index_;

@@ -27,6 +27,8 @@ struct Snapshot {
   uint64_t program_break = 0;
   /// Read after the capture; nullopt when that failed.
   std::optional<MemoryAttributes> attributes;
+  /// VmLck of /proc/PID/status: changes where mlock(2) does.
+  std::string locked;
   std::vector<MappingPolicy> policies;
   /// Addresses of pages that hold content of the process's own. What lies outside reads as zero, or as the file.
   util::RangeSet held;

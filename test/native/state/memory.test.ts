@@ -40,7 +40,12 @@ describe('advice for a large mapping as a whole, which changes nothing in the li
     const rig = await Rig.launch('advice', ['large']);
     try {
       await rig.breakAt('at_armed', 'at_changed', 'at_checked');
-      const capture = async () => (await rig.core.capture({ tid: rig.pid, files: 'rewind' })).id;
+      const capture = async () => {
+        const { id } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+        // Of so large a memory it is read beside the program, when that goes on within milliseconds.
+        expect(await rig.core.verify(id)).to.deep.equal([]);
+        return id;
+      };
       await rig.continueToBreakpoint();
       const armed = await capture();
       await rig.continueToBreakpoint();
