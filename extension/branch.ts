@@ -27,7 +27,7 @@ const compare = 'Compare';
 export function registerBranch(tracker: SessionTracker, comparing: Comparing): vscode.Disposable {
   const stopped = (): TrackedSession => tracker.requireStopped('it can branch from a snapshot');
 
-  return command(commandIds.branchWith, async (given?: Subject) => {
+  return command(commandIds.branchWith, async (given?: Subject, what?: unknown, then?: unknown) => {
     const snapshot = await subjectOf(stopped(), given, 'Branch here with');
     if (!snapshot) return;
     const { id } = snapshot;
@@ -35,23 +35,30 @@ export function registerBranch(tracker: SessionTracker, comparing: Comparing): v
     const { session } = target;
     const frameId = frameThere(target, id);
     const title = `Branch from snapshot ${id} with`;
-    const typed = await vscode.window.showInputBox({
-      title,
-      prompt: 'Variable or expression, and its new value. Several are separated by ";".',
-      placeHolder: 'count = 3',
-      ignoreFocusOut: true,
-      validateInput: (text) => (text.trim() === '' ? undefined : assignmentsOf(text).problem),
-    });
-    const { assignments } = assignmentsOf(typed ?? '');
+    const typed = typeof what === 'string' ? what : await askForValues(title);
+    const { assignments, problem } = assignmentsOf(typed ?? '');
+    if (typeof what === 'string' && problem) throw new Error(problem);
     if (!assignments) return;
     const text = assignmentsText(assignments);
-    const way = await vscode.window.showQuickPick(ways, { title: `${title} ${text}`, placeHolder: 'And then', ignoreFocusOut: true });
+    const way =
+      ways.find(({ until }) => until === then) ??
+      (await vscode.window.showQuickPick(ways, { title: `${title} ${text}`, placeHolder: 'And then', ignoreFocusOut: true }));
     if (!way) return;
     const { left } = await withProgress(
       `Branching from snapshot ${id}`,
       branchWith(session, { id, assignments, until: way.until, ...(frameId === undefined ? {} : { frameId }) }),
     );
     void offerCompare(tracker, comparing, session, left, `With ${text} at snapshot ${id}`);
+  });
+}
+
+function askForValues(title: string): Thenable<string | undefined> {
+  return vscode.window.showInputBox({
+    title,
+    prompt: 'Variable or expression, and its new value. Several are separated by ";".',
+    placeHolder: 'count = 3',
+    ignoreFocusOut: true,
+    validateInput: (text) => (text.trim() === '' ? undefined : assignmentsOf(text).problem),
   });
 }
 

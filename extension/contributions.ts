@@ -34,7 +34,7 @@ export const commandIds = {
   compareWithSelected: 'rollpoint.compareWithSelected',
   /** Of the memory that a comparison on screen tells of. */
   showBytes: 'rollpoint.showBytes',
-  /** Restores a snapshot with other values, and lets the program run. */
+  /** Restores a snapshot with other values, and lets the program run. Asks for what code does not give: id, values as typed, `until`. */
   branchWith: 'rollpoint.branchWith',
   zoomIn: 'rollpoint.zoomTimelineIn',
   zoomOut: 'rollpoint.zoomTimelineOut',

@@ -139,6 +139,24 @@ describe('the question before a restore that is not whole', () => {
     await client.stopped();
   });
 
+  it('comes before what if, whose values are looked at first', async () => {
+    const { client } = await start();
+    const branch = (value: string) => client.raw('rollpoint/branchWith', { id: 1, assignments: [{ expression: 'step', value }], until: 'stay' });
+    expect((await branch('nowhere')).message).to.equal('"step = nowhere" cannot be set at snapshot 1: No symbol "nowhere" in current context.');
+    expect(questions(client)).to.equal(0);
+    const refused = branch('7');
+    const { question, id } = await asked(client);
+    expect(id).to.equal(1);
+    await answer(client, question, false);
+    expect((await refused).message).to.equal('The restore of snapshot 1 was cancelled.');
+    expect((await list(client)).current).to.equal(3);
+    const done = branch('7');
+    await answer(client, (await asked(client)).question, true);
+    expect((await done).body).to.deep.equal({ left: 3 });
+    const { threadId } = await client.stopped('goto');
+    expect(await client.evaluate('step', threadId)).to.equal('7');
+  });
+
   for (const expression of ['told = 40', '-exec set var told = 40']) {
     it(`comes before what is typed for gdb changes the past: ${expression}`, async () => {
       const { client, stop } = await start();

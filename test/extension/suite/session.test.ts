@@ -28,6 +28,14 @@ import {
 const mark = 'break here';
 const run = <T>(command: string, ...args: unknown[]): Thenable<T> => vscode.commands.executeCommand<T>(command, ...args);
 
+/** Both sides of the comparison on screen. */
+async function diff(title: string): Promise<string[]> {
+  const tab = vscode.window.tabGroups.activeTabGroup.activeTab;
+  expect(tab?.label).to.equal(title);
+  const { original, modified } = tab?.input as vscode.TabInputTextDiff;
+  return Promise.all([original, modified].map(async (uri) => (await vscode.workspace.openTextDocument(uri)).getText()));
+}
+
 describe('a session', function () {
   // One story: each step needs those before it.
   this.bail(true);
@@ -168,6 +176,34 @@ describe('a session', function () {
     setBreakpoint('in the evening');
     await goOn();
     expect(await evaluate(stop, 'missing')).to.equal('10');
+  });
+
+  it('compares two moments in the diff editor', async () => {
+    await run(commandIds.compareWithPresent, 1);
+    const [from, to] = await diff('Snapshot 1 ↔ Present');
+    expect(from).to.match(/^Snapshot 1: Warehouse::carry_out/).and.to.match(/\nVariables\n  main, thread 1\n/);
+    expect(to).to.match(/^Present: .*warehouse\.cpp/).and.to.match(/\nMemory\n/);
+    await run(commandIds.selectForCompare, 7);
+    await run(commandIds.compareWithSelected, 8);
+    const [former, latter] = await diff('Snapshot 7 ↔ Snapshot 8');
+    expect(former).to.match(/ wanted: int = 55\n/);
+    expect(latter).to.match(/ wanted: int = 18\n/);
+    expect(former?.split('\n').length, 'as many lines on both sides').to.equal(latter?.split('\n').length);
+  });
+
+  it('branches with another value, and leaves the other branch as it is', async () => {
+    const before = await snapshots();
+    stop = await stopAfter(() => run(commandIds.branchWith, 1, 'wanted = 1', 'breakpoint'));
+    expect(stop).to.include({ reason: 'breakpoint', line: lineOf('in the evening') });
+    // 39 of the first 40 bolts; with fewer there is room for those that were lost before.
+    expect(await evaluate(stop, 'missing')).to.equal('39');
+    const after = await snapshots();
+    expect(after.slice(0, before.length)).to.deep.equal(before);
+    expect(after.at(-1)).to.include({ parent: 1 });
+    await run(commandIds.compareWithPresent, before.at(-1)?.id);
+    await diff(`Snapshot ${before.at(-1)?.id} ↔ Present`);
+    await run(commandIds.branchWith, 1, 'wanted', 'breakpoint');
+    expect((await snapshots()).length, 'what is no assignment is refused').to.equal(after.length);
   });
 
   it('stands before its end, with a snapshot of it, and goes back from there', async () => {
