@@ -1,16 +1,12 @@
 // What if: a snapshot restored with other values, run on from there, and the branch that was left as it was.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Assignment, Comparison, Requests, SnapshotList } from '../../adapter/protocol';
+import type { Assignment, Comparison, Requests } from '../../adapter/protocol';
 import type { DapClient } from '../support/dapClient';
-import { type Session, Sessions } from '../support/sessions';
+import { sample } from '../support/samples';
+import { list, type Session, Sessions } from '../support/sessions';
 
 type Branch = Requests['rollpoint/branchWith'];
 
-const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
 const set = (...pairs: [expression: string, value: string][]): Assignment[] => pairs.map(([expression, value]) => ({ expression, value }));
 const branch = (client: DapClient, args: Branch['args']) => client.request<Branch['result']>('rollpoint/branchWith', args);
 const differences = async (client: DapClient, from: number | null, to: number | null) => {
@@ -18,17 +14,9 @@ const differences = async (client: DapClient, from: number | null, to: number | 
   return variables.map(({ name, from: was, to: is }) => [name, was, is]);
 };
 
-const sample = join(import.meta.dirname, '..', 'sample', 'warehouse.cpp');
-
 describe('what if', () => {
   const sessions = new Sessions();
-  let folder: string | undefined;
-  afterEach(async () => {
-    await sessions.end();
-    if (folder) {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
+  afterEach(() => sessions.end());
 
   /** Three snapshots at @tick. */
   const threeTicks = async (more: object = {}): Promise<{ session: Session; client: DapClient; threadId: number }> => {
@@ -139,13 +127,10 @@ describe('what if', () => {
   });
 
   it('is told at the end of the day: with more room nothing would have been lost', async () => {
-    folder = mkdtempSync(join(tmpdir(), 'rollpoint-branch-'));
-    const program = join(folder, 'warehouse');
-    execFileSync('g++', ['-g', '-O0', '-std=c++20', '-pthread', sample, '-o', program]);
+    const { source, line, build } = sample('warehouse');
     const client = sessions.connect();
-    await client.launch({ program });
-    const lines = readFileSync(sample, 'utf8').split('\n');
-    await client.setBreakpoints(sample, ['break here', 'in the evening'].map((text) => ({ line: lines.findIndex((line) => line.includes(text)) + 1 })));
+    await client.launch({ program: build(sessions.folder()) });
+    await client.setBreakpoints(source, ['break here', 'in the evening'].map((text) => ({ line: line(text) })));
     await client.configurationDone();
     let { threadId } = await client.stopped('breakpoint');
     const goOnTo = async (order: number) => {

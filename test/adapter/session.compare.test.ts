@@ -1,25 +1,15 @@
 // Two snapshots side by side: typed values, memory, threads, descriptors and files, and nothing that has not changed.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Comparison, Moment, SnapshotList } from '../../adapter/protocol';
+import type { Comparison, Moment } from '../../adapter/protocol';
 import type { DapClient } from '../support/dapClient';
-import { Sessions } from '../support/sessions';
+import { list, Sessions } from '../support/sessions';
 
-const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
 const compare = (client: DapClient, from: Moment, to: Moment, watches?: string[]) =>
   client.request<Comparison>('rollpoint/compareSnapshots', { from, to, ...(watches && { watches }) });
 
 describe('compare', () => {
   const sessions = new Sessions();
-  let folder: string | undefined;
-  afterEach(async () => {
-    await sessions.end();
-    if (folder) {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
+  afterEach(() => sessions.end());
 
   it('tells the typed values that differ, and their bytes', async () => {
     const session = await sessions.launch('counter', ['9'], { snapshots: {} });
@@ -114,7 +104,7 @@ describe('compare', () => {
   });
 
   it('tells the values of threads that have ended since, and where they stood', async () => {
-    folder = mkdtempSync(join(tmpdir(), 'rollpoint-compare-'));
+    const folder = sessions.folder();
     const session = await sessions.launch('ferry', [folder], { snapshots: {} });
     const { client, debuggee } = session;
     await client.setBreakpoints(debuggee.source, ['@boarding', '@port'].map((marker) => ({ line: debuggee.line(marker) })));
@@ -147,7 +137,7 @@ describe('compare', () => {
   });
 
   it('tells files and descriptors', async () => {
-    folder = mkdtempSync(join(tmpdir(), 'rollpoint-compare-'));
+    const folder = sessions.folder();
     const session = await sessions.launch('files', [], { snapshots: {}, cwd: folder });
     const { client } = session;
     await client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'at_armed' }, { name: 'at_changed' }] });
@@ -157,7 +147,7 @@ describe('compare', () => {
     await client.stopped();
     const { files, descriptors } = await compare(client, 1, 2);
     expect(files.map(({ change }) => change)).to.include.members(['created', 'removed', 'changed']);
-    expect(files.every(({ path }) => path.startsWith(folder!))).to.equal(true);
+    expect(files.every(({ path }) => path.startsWith(folder))).to.equal(true);
     expect(descriptors).not.to.deep.equal([]);
     expect(descriptors.map(({ from, to }) => from ?? to).join('\n')).to.match(/, (reading|writing|reading and writing)/);
   });

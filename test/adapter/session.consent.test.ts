@@ -3,11 +3,10 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { expect } from 'chai';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { RestoreQuestion, SnapshotList } from '../../adapter/protocol';
+import type { RestoreQuestion } from '../../adapter/protocol';
 import type { DapClient, ThreadStop } from '../support/dapClient';
-import { type Session, Sessions } from '../support/sessions';
+import { list, type Session, Sessions } from '../support/sessions';
 
-const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
 const questions = (client: DapClient): number => client.events.filter(({ event }) => event === 'rollpoint/confirmRestore').length;
 
 describe('the question before a restore that is not whole', () => {

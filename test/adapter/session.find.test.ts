@@ -1,39 +1,24 @@
 // Finds where a value changed: the two snapshots, the exact line, and the way back when nothing comes of it.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Requests, SnapshotList } from '../../adapter/protocol';
+import type { Requests } from '../../adapter/protocol';
 import type { DapClient } from '../support/dapClient';
-import { Sessions } from '../support/sessions';
+import { lineWith, sample } from '../support/samples';
+import { list, Sessions } from '../support/sessions';
 
 type Found = Requests['rollpoint/findChange']['result'];
 
-const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
-const sample = join(import.meta.dirname, '..', 'sample', 'ledger.cpp');
-
 describe('find where it changed', () => {
   const sessions = new Sessions();
-  let folder: string | undefined;
-  afterEach(async () => {
-    await sessions.end();
-    if (folder) {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
+  afterEach(() => sessions.end());
 
   const find = (client: DapClient, expression: string, good: number, bad: number, more: object = {}) =>
     client.request<Found>('rollpoint/findChange', { expression, good, bad, ...more });
-  const lineWith = (source: string, text: string): number => readFileSync(source, 'utf8').split('\n').findIndex((line) => line.includes(text)) + 1;
 
   it('finds the one of a million writes that corrupts the sample', async () => {
-    folder = mkdtempSync(join(tmpdir(), 'rollpoint-find-'));
-    const program = join(folder, 'ledger');
-    execFileSync('g++', ['-g', '-O0', '-std=c++20', '-pthread', sample, '-o', program]);
+    const { source, line: lineOf, build } = sample('ledger');
     const client = sessions.connect();
-    await client.launch({ program });
-    await client.setBreakpoints(sample, [{ line: lineWith(sample, 'break here') }]);
+    await client.launch({ program: build(sessions.folder()) });
+    await client.setBreakpoints(source, [{ line: lineOf('break here') }]);
     await client.configurationDone();
     const { threadId } = await client.stopped('breakpoint');
     for (let day = 2; day <= 20; day++) {
@@ -43,8 +28,7 @@ describe('find where it changed', () => {
     expect(await client.evaluate('ledger.reserve', threadId)).to.equal('5450');
     const { before, after, location } = await find(client, 'ledger.reserve', 1, 20);
     expect([before, after]).to.deep.equal([12, 13]);
-    const line = lineWith(sample, '@booked');
-    expect(location).to.deep.equal({ name: 'book', path: sample, line });
+    expect(location).to.deep.equal({ name: 'book', path: source, line: lineOf('@booked') });
     const stop = await client.stopped('data breakpoint');
     expect(stop.text).to.equal('5000 → 5450');
     expect(await client.evaluate('account', stop.threadId)).to.equal('1000');

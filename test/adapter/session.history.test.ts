@@ -1,10 +1,9 @@
 // The history of a value: at every snapshot what it was when that was taken, without a step of the program.
 import { expect } from 'chai';
-import type { HistoryPoint, SnapshotList } from '../../adapter/protocol';
+import type { HistoryPoint } from '../../adapter/protocol';
 import type { DapClient } from '../support/dapClient';
-import { Sessions } from '../support/sessions';
+import { list, Sessions } from '../support/sessions';
 
-const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
 
 describe('history of a value', () => {
   const sessions = new Sessions();

@@ -3,11 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { SnapshotList } from '../../adapter/protocol';
 import type { DapClient, ThreadStop } from '../support/dapClient';
-import { Sessions } from '../support/sessions';
+import { list, Sessions } from '../support/sessions';
 
-const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
 
 /** How often each thread has been given a processor, and its page faults: both stand still while it does. */
 function runs(pid: number): string[] {

@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { RestoreCheck, SnapshotInfo, SnapshotList } from '../../adapter/protocol';
+import type { RestoreCheck, SnapshotInfo } from '../../adapter/protocol';
 import type { DapClient } from '../support/dapClient';
-import { Sessions } from '../support/sessions';
+import { list, Sessions } from '../support/sessions';
 
 const take = async (client: DapClient, label?: string): Promise<SnapshotInfo> =>
   (await client.request<{ snapshot: SnapshotInfo }>('rollpoint/takeSnapshot', { label })).snapshot;
-const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
 
 describe('restore in the debugger', () => {
   const sessions = new Sessions();

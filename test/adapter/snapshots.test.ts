@@ -7,9 +7,8 @@ import { PtyMaster } from '../../adapter/terminal/ptyMaster';
 import type { DapClient, ThreadStop } from '../support/dapClient';
 import { debuggee } from '../support/debuggees';
 import { addon } from '../support/native';
-import { Sessions } from '../support/sessions';
+import { list, Sessions } from '../support/sessions';
 
-const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
 const take = async (client: DapClient, label?: string): Promise<SnapshotInfo> =>
   (await client.request<{ snapshot: SnapshotInfo }>('rollpoint/takeSnapshot', { label })).snapshot;
 const restore = async (client: DapClient, id: number): Promise<ThreadStop> => {

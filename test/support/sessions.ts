@@ -1,7 +1,9 @@
 // Debug sessions of one test: started by what they debug, ended after it, with nothing left behind.
 // Must not know what a test expects of them.
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SnapshotList } from '../../adapter/protocol';
 import { DapClient, type ThreadStop } from './dapClient';
 import { type Debuggee, debuggee } from './debuggees';
 
@@ -16,8 +18,18 @@ export interface Session {
   standsAt(marker: string, stop: ThreadStop): Promise<void>;
 }
 
+export const list = (client: DapClient): Promise<SnapshotList> => client.request<SnapshotList>('rollpoint/listSnapshots');
+
 export class Sessions {
   private readonly clients: DapClient[] = [];
+  private readonly folders: string[] = [];
+
+  /** A folder of the test's own. */
+  folder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'rollpoint-test-'));
+    this.folders.push(folder);
+    return folder;
+  }
 
   connect(options: ConstructorParameters<typeof DapClient>[0] = {}): DapClient {
     const client = new DapClient(options);
@@ -65,8 +77,12 @@ export class Sessions {
   async end(): Promise<void> {
     const clients = this.clients.splice(0);
     const children = clients.flatMap((client) => descendants(client.pid));
-    for (const client of clients) {
-      await client.close();
+    try {
+      for (const client of clients) {
+        await client.close();
+      }
+    } finally {
+      for (const folder of this.folders.splice(0)) rmSync(folder, { recursive: true, force: true });
     }
     const alive = children.filter(({ pid, start }) => startOf(pid) === start);
     if (alive.length > 0) {
