@@ -23,7 +23,8 @@ export async function locateGdb(configured: string | undefined): Promise<GdbLoca
   const text = await versionText(path);
   const version = parseGdbVersion(text);
   if (!version) {
-    throw new UserError(`"${path}" is not gdb: it does not tell a gdb version. Set "gdb" in the launch configuration to the path of gdb.`);
+    const said = text.trim().split('\n', 1)[0];
+    throw new UserError(`"${path}" is not gdb: it does not tell a gdb version${said ? ` but "${said}"` : ''}. Set "gdb" in the launch configuration to the path of gdb.`);
   }
   if (Number.parseInt(version, 10) < oldestMajor) {
     throw new UserError(
@@ -65,10 +66,13 @@ function versionText(path: string): Promise<string> {
   });
 }
 
-/** `13.1` of `GNU gdb (Debian 13.1-3) 13.1`. */
+/** `13.1` of `GNU gdb (Debian 13.1-3) 13.1`, whatever gdb says before that. */
 export function parseGdbVersion(output: string): string | undefined {
-  const line = output.split('\n').find((candidate) => /\bgdb\b/i.test(candidate));
-  return line && /\b(\d+\.\d+(?:\.\d+)?)/.exec(line.replace(/\([^)]*\)/g, ' '))?.[1];
+  for (const line of output.split('\n')) {
+    const version = /\bgdb\b/i.test(line) && /\b(\d+\.\d+(?:\.\d+)?)/.exec(line.replace(/\([^)]*\)/g, ' '));
+    if (version) return version[1];
+  }
+  return undefined;
 }
 
 export class GdbProcess implements IGDBProcessManager {
