@@ -159,6 +159,8 @@ void Family::focus_ended(const Relative& relative, const End& end) {
   Stop stop{.reason = StopReason::kFollowed, .tid = 0, .signal = SIGTRAP, .executable = is_new ? process.executable() : ""};
   for (auto& [tid, tracee] : process.tracees())
     if (!tracee->parked() && (!stop.tid || tid == maker || (tid == process.pid() && stop.tid != maker))) stop.tid = tid;
+  // It waited for no longer than the child had its memory, though it has not told yet (PTRACE_EVENT_VFORK_DONE).
+  if (auto* thread = process.find(stop.tid)) thread->in_vfork = false;
   to.enter_focus(was_running);
   if (was_running) to.stop_for(stop);
   else to.owe(stop);

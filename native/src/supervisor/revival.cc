@@ -23,9 +23,11 @@ using tracee::RemoteSyscalls;
 
 namespace {
 
+// Not ours to bury where we attached: a shell as init looks now and then.
+constexpr int kPatience = 1000;  // milliseconds
+
 // Where its parent was killed with it, somebody else has still to take note of its end.
 void await_burial(pid_t id) {
-  constexpr int kPatience = 1000;  // not ours to bury where we attached: a shell as init looks now and then
   for (int i = 0; i < kPatience; ++i) {
     bury_orphans();
     const auto stat = read_process_stat(id);
@@ -46,10 +48,15 @@ pid_t bear(Process& parent, const Birth& birth) {
     if (!parent.nested()) await_burial(birth.id_inside);
     arguments.set_tid = remote.put(&birth.id_inside, sizeof birth.id_inside, 512);
     arguments.set_tid_size = 1;
-    try {
-      return clone();
-    } catch (const util::SysError& error) {
-      if (error.error() != EPERM && error.error() != EEXIST) throw;
+    for (int left = parent.nested() ? kPatience : 1; left > 0; --left) {
+      try {
+        return clone();
+      } catch (const util::SysError& error) {
+        if (error.error() == EPERM) break;
+        if (error.error() != EEXIST) throw;
+      }
+      // The first process of its namespace buries there.
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     arguments.set_tid = 0;
     arguments.set_tid_size = 0;
