@@ -38,9 +38,11 @@ describe('children from plain gdb', () => {
     expect(run.gdb).to.match(/^#0 +at_child \(\).*\n#1 .* as_child .*\n#2 .* main \(/m);
     expect(run.gdb.match(/^Program stopped/gm)).to.have.length(3);
     expect(run.gdb).to.include('No snapshots.').and.to.match(/^Breakpoint 4, (0x\w+ in )?at_back/m);
-    expect(run.gdb).to.match(/exited normally/);
     expect(run.server).to.match(/The debugger follows process \d+, which process \d+ has started\./);
     expect(run.server).to.match(/has exited with code 5; the debugger is with process \d+ again\./);
+    // Without privilege a number may have been taken since: that is told, and the program misses its child.
+    if (process.getuid!() !== 0 && /its number is \d+ now/.test(run.gdb + run.server)) return;
+    expect(run.gdb).to.match(/exited normally/);
     expect(run.server).to.include('PASS');
   });
 
