@@ -17,8 +17,8 @@ export const isRoot = process.getuid() === 0;
 function count(resultsFile, output, code) {
   let result;
   try {
-    const { passed, failed } = JSON.parse(readFileSync(resultsFile, 'utf8'));
-    result = { passed, failed };
+    const { passed, failed, failures } = JSON.parse(readFileSync(resultsFile, 'utf8'));
+    result = { passed, failed, failures };
   } catch {
     const own = [...output.matchAll(/^(\d+) passed, (\d+) failed\s*$/gm)].at(-1);
     const sum = (pattern) => [...output.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
@@ -103,18 +103,22 @@ export class StageRun {
   passed = 0;
   failed = 0;
   #notes = [];
+  #failures = [];
   #seconds = 0;
   #commands = 0;
   #held = [];
+  #own;
   #place;
   #kinds;
   #strays = strayFiles();
   // Short, because unix sockets below it have 108 bytes for their path.
   #scratch = mkdtempSync(path.join(tmpdir(), 'rp-'));
 
-  constructor(stage, user) {
+  /** `own`: the OwnNumbers to run in, if any; the caller's to close. */
+  constructor(stage, user, own) {
     this.stage = stage;
     this.user = user;
+    this.#own = own;
     const tmp = path.join(this.#scratch, 't');
     this.#place =
       user === 'ordinary'
@@ -151,14 +155,16 @@ export class StageRun {
       const results = path.join(tmp, `results-${this.#commands++}.json`);
       const program = command === process.execPath ? node : command;
       const local = args.map((arg) => (arg.startsWith(`${root}/`) ? path.join(cwd, path.relative(root, arg)) : arg));
-      const [file, list] = this.user === 'ordinary' ? asOrdinaryUser(program, local) : [program, local];
+      const theirs = this.user === 'ordinary' ? asOrdinaryUser(program, local) : [program, local];
+      const [file, list] = this.#own ? this.#own.inside(cwd, ...theirs) : theirs;
       const env = { ...process.env, ...own, ROLLPOINT_RESULTS: results, ROLLPOINT_KINDS: this.#kinds, [markName]: mark };
       delete env.ROLLPOINT_BUILD_LOCKED;
       const minutes = this.stage.minutes * (process.env.ROLLPOINT_SOAK ? 6 : 1);
       const { code, output } = await execute(file, list, { cwd, env, minutes, print: this.print });
-      const { passed, failed } = count(results, output, code);
+      const { passed, failed, failures = [] } = count(results, output, code);
       this.passed += passed;
       this.failed += failed;
+      this.#failures.push(...failures);
       rmSync(results, { force: true });
       for (const { pid, command: left } of await processesLeft(mark)) {
         this.print(`Left running by ${this.stage.name}: ${pid} ${left}\n`);
@@ -169,14 +175,14 @@ export class StageRun {
     this.#seconds += (Date.now() - begin) / 1000;
   }
 
-  /** `{ user, passed, failed, notes, seconds }`, with what is left in the checkout and in TMPDIR. */
+  /** `{ user, passed, failed, failures, notes, seconds }`, with what is left in the checkout and in TMPDIR. */
   result() {
     if (this.stage.kinds) keepKinds(this.#kinds, this.user);
     const strays = strayFiles().filter((file) => !this.#strays.includes(file));
     if (strays.length > 0) this.#notes.push(`left in the checkout: ${strays.slice(0, 8).join(' ')}`);
     const files = filesLeft(this.#place.tmp);
     if (files.length > 0) this.#notes.push(`left in TMPDIR: ${files.slice(0, 8).join(' ')}${files.length > 8 ? ' …' : ''}`);
-    return { user: this.user, passed: this.passed, failed: this.failed, notes: this.#notes, seconds: this.#seconds };
+    return { user: this.user, passed: this.passed, failed: this.failed, failures: this.#failures, notes: this.#notes, seconds: this.#seconds };
   }
 
   dispose() {

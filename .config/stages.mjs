@@ -20,17 +20,14 @@ const mocha = (files, more = []) => [
   ['--import', 'tsx', bin('mocha/bin/mocha.js'), '--config', '.config/mocharc.json', ...more, ...files],
 ];
 const script = (file, ...args) => [node, [file, ...args]];
-const mochaStage = (folder, except, wanted = () => true) => {
-  const files = testsIn(folder, except).filter(wanted);
+const mochaStage = (folder, except) => {
+  const files = testsIn(folder, except);
   return files.length > 0 ? [mocha(files)] : [];
 };
-/** They want numbers again that are the system's, and that another run of theirs would take. */
-const ofTheSystem = (file) => /\/(ipc|terminal)\.test\.ts$/.test(file);
 
 /**
  * `commands`: run one after the other; each counts what it reports (see count() in .config/stageRun.mjs).
  * `users`: `both` runs the stage as root and, beside it, as an ordinary user where we are root.
- * `apart`: like `commands`, after them and never beside another user's.
  * `minutes`: after that the stage is ended and counts as failed.
  * `kinds`: its tests record what comes back; it is compared with README.md when the last user is through.
  */
@@ -57,8 +54,7 @@ export const stages = [
     users: 'both',
     kinds: true,
     minutes: 30,
-    commands: () => mochaStage('test/native', ['unit'], (file) => !ofTheSystem(file)),
-    apart: () => mochaStage('test/native', ['unit'], ofTheSystem),
+    commands: () => mochaStage('test/native', ['unit']),
   },
   {
     name: 'server',

@@ -1,8 +1,9 @@
 // `npm test [-- stage …]`: sets up what is missing, then runs the stages in order and stops at the first that fails.
 // The last line is `N passed, N failed` over all stages. `--all` goes on after a failure, `--no-setup` trusts the machine.
-// As root a stage may run as two users: beside each other, their output one after the other.
+// As root a stage may run as two users: beside each other where each can have numbers of its own, their output one after the other.
 import { spawnSync } from 'node:child_process';
 import { uid } from './ordinaryUser.mjs';
+import { OwnNumbers } from './ownNumbers.mjs';
 import { root } from './paths.mjs';
 import { setup } from './setup.mjs';
 import { StageRun, isRoot } from './stageRun.mjs';
@@ -15,26 +16,39 @@ function tableIsTrue() {
   return spawnSync(process.execPath, ['.config/whatComesBack.mjs', '--check'], { cwd: root, stdio: 'inherit' }).status === 0;
 }
 
-/** A stage as all its users: `{ user, passed, failed, notes, seconds }` of each. */
+/** A stage as all its users: `{ user, passed, failed, failures, notes, seconds }` of each. */
 async function runStage(stage, users) {
-  const runs = users.map((user) => new StageRun(stage, user));
+  const own = users.length > 1 ? await Promise.all(users.map(() => OwnNumbers.open())) : [];
+  const beside = own.every(Boolean);
+  const runs = users.map((user, index) => new StageRun(stage, user, beside ? own[index] : undefined));
+  const execute = (run) => run.execute(stage.commands());
   try {
     for (const run of runs) {
       const who = { root: 'as root', ordinary: `as an ordinary user, uid ${uid}`, you: 'as you' }[run.user];
       run.print(rule(`${stage.name}: ${stage.title}, ${who}`));
     }
-    const ends = runs.map((run) => run.execute(stage.commands()));
+    const ends = beside ? runs.map(execute) : [];
     for (const [index, run] of runs.entries()) {
       run.show();
-      await ends[index];
-    }
-    for (const run of runs) {
-      if (stage.apart && runs.every(({ failed }) => failed === 0)) await run.execute(stage.apart());
+      await (ends[index] ?? execute(run));
     }
     return runs.map((run) => run.result());
   } finally {
+    await Promise.all(own.map((numbers) => numbers?.close()));
     for (const run of runs) run.dispose();
   }
+}
+
+/** What failed, short, where whoever sees only the end of the output finds it. */
+function tellFailures(rows) {
+  const shown = 12;
+  const failures = rows.flatMap(({ stage, user, failures }) => failures.map((failure) => ({ ...failure, where: `${stage.name}, ${user}` })));
+  for (const { where, title, message } of failures.slice(0, shown)) {
+    const [first, ...rest] = message.split('\n').map((line) => line.trim()).filter(Boolean);
+    const place = rest.find((line) => line.includes('test/') && line.startsWith('at ')) ?? '';
+    console.log(`failed  (${where}) ${title}\n        ${first?.slice(0, 400)} ${place}`);
+  }
+  if (failures.length > shown) console.log(`failed  … and ${failures.length - shown} more, see above`);
 }
 
 async function main() {
@@ -78,6 +92,7 @@ async function main() {
   }
   const missing = wanted.filter((stage) => !rows.some((row) => row.stage === stage));
   if (missing.length > 0) console.log(`not run  ${missing.map((stage) => stage.name).join(', ')}: an earlier stage failed`);
+  tellFailures(rows);
   if (!isRoot) console.log('Run once, as you: only root can run them a second time as somebody without rights.');
   const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
