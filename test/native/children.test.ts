@@ -1,8 +1,8 @@
 // Process trees beside the battery of the kinds: children that were there before us, and what an exec of the program
 // itself does to its snapshots.
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { expect } from 'chai';
 import { debuggee } from '../support/debuggees';
 import { Rig, type RigOptions } from '../support/native';
@@ -12,7 +12,7 @@ const notOfTheRun = ({ kind }: { kind: string }) => kind !== 'pipe';
 
 describe('children', () => {
   let rig: Rig;
-  let shell: ChildProcessByStdio<null, Readable, null> | undefined;
+  let shell: ChildProcessByStdio<Writable | null, Readable, null> | undefined;
   let output = '';
   afterEach(async () => {
     await rig?.dispose();
@@ -101,6 +101,34 @@ describe('children', () => {
     if (process.getuid!() !== 0) expect(told.join('\n')).to.match(/threads? ha(s another id|ve other ids) than before/);
     else expect(told).to.deep.equal([]);
   }).timeout(300_000);
+
+  it('with threads, one of whose numbers somebody else has taken, come back with another', async () => {
+    rig = await Rig.launch('crews');
+    await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+    await rig.continueToBreakpoint();
+    const threads = () =>
+      readFileSync(`/proc/${rig.pid}/task/${rig.pid}/children`, 'utf8')
+        .split(' ')
+        .filter(Boolean)
+        .flatMap((child) => readdirSync(`/proc/${child}/task`).filter((tid) => tid !== child));
+    const before = threads();
+    const armed = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+    await rig.continueToBreakpoint();
+    const free = before.filter((tid) => !existsSync(`/proc/${tid}`));
+    expect(free).to.not.be.empty;
+    // Only root can; without privilege the numbers are others anyway.
+    if (process.getuid!() === 0) {
+      shell = spawn(debuggee('taker').program, [free[0]!], { stdio: ['pipe', 'pipe', 'inherit'] });
+      output = '';
+      shell.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));
+      await said(/(READY)/);
+    }
+    const { warnings } = await rig.core.rollback(armed.id);
+    expect(warnings.map(({ message }) => message).join('\n')).to.match(/threads? ha(s another id|ve other ids) than before/);
+    expect(await rig.core.verify(armed.id)).to.deep.equal([]);
+    await rig.clearBreakpoints();
+    expect(await rig.continue(), await rig.outputSoFar()).to.deep.include({ type: 'exited', code: 0 });
+  });
 
   for (const pidNamespace of [false, true]) {
     it(`are there again with memory in common and a timer for one of their threads${pidNamespace ? ', in a pid namespace' : ''}`, async () => {

@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -162,19 +164,29 @@ std::vector<std::string> compare_thread(Tracee& tracee, const SavedThread& saved
 }
 
 Tracee& recreate_thread(Process& process, const SavedThread& saved, bool choose) {
-  pid_t born = 0;
-  {
-    RemoteSyscalls remote(process);
-    clone_args arguments{};
-    arguments.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_CHILD_CLEARTID;
-    arguments.tls = saved.registers.fs_base;
-    arguments.child_tid = saved.clear_child_tid;
+  // Somebody else's task may have the id: often not for long.
+  constexpr int kPatience = 20;  // milliseconds
+  RemoteSyscalls remote(process);
+  clone_args arguments{};
+  arguments.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_CHILD_CLEARTID;
+  arguments.tls = saved.registers.fs_base;
+  arguments.child_tid = saved.clear_child_tid;
+  auto clone = [&] { return remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments); };
+  auto clone_as_it_was = [&]() -> pid_t {
     arguments.set_tid = remote.put(&saved.id_inside, sizeof saved.id_inside, 512);
-    arguments.set_tid_size = choose ? 1 : 0;
-    if (!choose) arguments.set_tid = 0;
-    born = remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments);
-  }
-  auto& tracee = process.add(born);
+    arguments.set_tid_size = 1;
+    for (int left = kPatience; left > 0; --left) {
+      try {
+        return clone();
+      } catch (const util::SysError& error) {
+        if (error.error() != EEXIST) throw;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    arguments.set_tid = arguments.set_tid_size = 0;
+    return clone();
+  };
+  auto& tracee = process.add(choose ? clone_as_it_was() : clone());
   tracee.note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
   return tracee;
 }

@@ -50,7 +50,7 @@ void restore_registers(tracee::Tracee& tracee, const SavedThread& saved);
 std::vector<std::string> compare_thread(tracee::Tracee& tracee, const SavedThread& saved);
 
 /// Makes a thread anew with its old id, as the debuggee sees it; needs CAP_CHECKPOINT_RESTORE where the pid namespace
-/// was made. `choose` false: with any id. Throws SysError.
+/// was made. With another where that is taken, or `choose` is false. Throws SysError.
 tracee::Tracee& recreate_thread(tracee::Process& process, const SavedThread& saved, bool choose);
 /// Ends a thread for good, unseen by the program.
 void end_thread(tracee::Process& process, tracee::Tracee& tracee);

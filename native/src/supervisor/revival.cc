@@ -48,7 +48,8 @@ pid_t bear(Process& parent, const Birth& birth) {
     if (!parent.nested()) await_burial(birth.id_inside);
     arguments.set_tid = remote.put(&birth.id_inside, sizeof birth.id_inside, 512);
     arguments.set_tid_size = 1;
-    for (int left = parent.nested() ? kPatience : 1; left > 0; --left) {
+    constexpr int kMoment = 20;  // milliseconds: somebody else's task may have it, often not for long
+    for (int left = parent.nested() ? kPatience : kMoment; left > 0; --left) {
       try {
         return clone();
       } catch (const util::SysError& error) {
