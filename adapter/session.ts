@@ -39,6 +39,7 @@ export class RollpointSession extends DebugSession {
       caughtUp: () =>
         this.outStream.writableLength > manyBytes ? new Promise((done) => this.outStream.once('drain', () => done())) : undefined,
       wantsProgress: true,
+      wantsMemoryEvents: false,
       runInTerminal: undefined,
     };
     const current = () => this.requireRun();
@@ -77,6 +78,7 @@ export class RollpointSession extends DebugSession {
       throw new UserError('Rollpoint knows paths of the file system only: set "pathFormat" to "path".');
     }
     this.client.wantsProgress = args.supportsProgressReporting !== false;
+    this.client.wantsMemoryEvents = args.supportsMemoryEvent === true;
     if (args.supportsRunInTerminalRequest) {
       this.client.runInTerminal = (terminal) =>
         new Promise((done, fail) => {

@@ -92,7 +92,7 @@ async function assign(run: Run, expression: string, value: string, place: Place 
   const around = place ? await run.moments.frameOf(place) : await frameThatKnows(run, expression, threadId);
   const { frames } = await run.stack.list(around.threadId, around.level, 1);
   await run.variables.assignExpression(expression, value, frames[0]);
-  run.snapshots.onEdit();
+  run.edited();
 }
 
 async function frameThatKnows(run: Run, expression: string, threadId: number): Promise<FrameContext> {

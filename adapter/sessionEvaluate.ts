@@ -50,7 +50,7 @@ export function evaluateRequests(current: () => Run): Handlers {
       run.execution.requireStopped();
       await run.peek.goOn(true);
       const row = await run.variables.assignExpression(expression, value, frameOf(run, frameId));
-      run.snapshots.onEdit();
+      run.edited();
       const { name: _, evaluateName: __, ...rest } = row;
       return rest;
     },

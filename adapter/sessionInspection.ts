@@ -42,7 +42,7 @@ export function inspectionRequests(current: () => Run, sources: MissingSources):
       run.execution.requireStopped();
       await run.peek.goOn(true);
       const row = await run.variables.assign(variablesReference, name, value);
-      run.snapshots.onEdit();
+      run.edited();
       const { name: _, evaluateName: __, presentationHint: ___, ...rest } = row;
       return rest;
     },

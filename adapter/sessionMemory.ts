@@ -12,6 +12,7 @@ export function memoryRequests(current: () => Run): Handlers {
       const run = current();
       run.execution.requireStopped();
       const address = addressOf(memoryReference, offset);
+      run.shownMemory.read(memoryReference, offset, count);
       const data = await readMemory(run.gdb, address, count);
       const body = { address: hex(address), data: data.toString('base64') };
       return data.length < count
@@ -30,7 +31,7 @@ export function memoryRequests(current: () => Run): Handlers {
       await run.peek.goOn(true);
       await writeMemory(run.gdb, address, bytes.subarray(0, writable));
       run.variables.moved();
-      run.snapshots.onEdit();
+      run.edited();
       return { bytesWritten: writable };
     },
     disassemble: async (args: DebugProtocol.DisassembleArguments) => {

@@ -122,6 +122,8 @@ export interface Client {
   caughtUp(): Promise<void> | undefined;
   /** Of work that takes its time. */
   wantsProgress: boolean;
+  /** It reads memory that it shows anew when it is told to. */
+  wantsMemoryEvents: boolean;
   runInTerminal: ((args: DebugProtocol.RunInTerminalRequestArguments) => Promise<void>) | undefined;
 }
 

@@ -21,6 +21,7 @@ import { SessionMoments } from './sessionMoments';
 import { notified } from './sessionNotifications';
 import { Peeking } from './sessionPeek';
 import { Revival } from './sessionRevival';
+import { ShownMemory } from './sessionShownMemory';
 import { SessionStops } from './sessionStops';
 import { Tasks } from './sessionTask';
 import { SnapshotManager } from './snapshots/manager';
@@ -38,6 +39,7 @@ export class Run {
   readonly moments: SessionMoments;
   readonly tasks: Tasks;
   readonly questions: Questions;
+  readonly shownMemory: ShownMemory;
   readonly host: DebuggeeHost;
   private readonly output: DebuggeeOutput;
   private ending: Promise<void> | undefined;
@@ -75,7 +77,7 @@ export class Run {
     this.host = parts.createHost(
       {
         ended: (end) => this.onDebuggeeEnded(end),
-        edited: () => this.snapshots.onEdit(),
+        edited: () => this.edited(),
         snapshotsLost: (ids, message) => this.snapshots.onLost(ids, message, !this.leaving),
         revived: (id, newPid) => {
           this.pid = newPid;
@@ -109,6 +111,7 @@ export class Run {
     this.moments = new SessionMoments(this);
     this.tasks = new Tasks(client);
     this.questions = new Questions(client);
+    this.shownMemory = new ShownMemory(client);
     this.snapshots = new SnapshotManager({
       core: this.host.snapshots,
       restorer: this.stops,
@@ -172,6 +175,8 @@ export class Run {
     return this.gdb.start({
       running: () => this.execution.onRunning(),
       stopped: (record) => this.execution.onStopped(record),
+      // What waits for the resume hears first that gdb took it.
+      aborted: (error) => setImmediate(() => this.execution.onAborted(error)),
       notified: (name, record) => {
         this.trace(`=${name} ${JSON.stringify(record)}`);
         notified(this, name, record);
@@ -206,6 +211,12 @@ export class Run {
   /** To the debuggee's standard input. */
   write(text: string): void {
     this.output.write(text);
+  }
+
+  /** Memory or registers were changed by the user's doing. */
+  edited(): void {
+    this.snapshots.onEdit();
+    this.shownMemory.changed();
   }
 
   /** gdb reported the end of the program. */

@@ -89,7 +89,10 @@ export class SessionStops implements Restorer, Whereabouts {
       ...(breakpoint ? { hitBreakpointIds: [breakpoint.id] } : {}),
     });
     // The response of the request that led here goes first.
-    setImmediate(() => this.run.client.send(stopped));
+    setImmediate(() => {
+      this.run.client.send(stopped);
+      this.run.shownMemory.changed();
+    });
   }
 
   /** From the start of the debuggee to `main`; without one the first instruction is as far as it gets. */

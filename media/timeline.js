@@ -70,6 +70,7 @@ function receiveRows({ session, keep: same, rows: more }) {
   if (!indexOf.has(kept.selected)) select((rows[place] ?? rows.at(-1)).id, { scroll: false, focus });
   if (fresh) timeline.scrollTop = kept.scroll;
   render();
+  card.refresh();
 }
 
 /** The mark is there for as long as what is on screen is not the present. */

@@ -9,6 +9,8 @@ const restMs = 500;
 export function cardOf(card, { ask, elementOf }) {
   let waiting;
   let asked = null;
+  /** The row's element that the card says more of. */
+  let described = null;
 
   /** `stays`: also when the mouse goes away. */
   function open(id, stays) {
@@ -36,6 +38,7 @@ export function cardOf(card, { ask, elementOf }) {
     card.replaceChildren(span('title', details.title), ...warnings, facts);
     card.hidden = false;
     element.setAttribute('aria-describedby', 'card');
+    described = element;
     const box = element.getBoundingClientRect();
     const below = box.bottom + card.offsetHeight <= document.documentElement.clientHeight;
     card.style.top = `${below ? box.bottom : Math.max(0, box.top - card.offsetHeight)}px`;
@@ -43,10 +46,19 @@ export function cardOf(card, { ask, elementOf }) {
 
   function hide() {
     clearTimeout(waiting);
-    if (asked !== null) elementOf(asked)?.removeAttribute('aria-describedby');
+    described?.removeAttribute('aria-describedby');
+    described = null;
     asked = null;
     card.hidden = true;
     card.classList.remove('stays');
+  }
+
+  /** To be called when rows have been drawn anew: what the card tells may be of one that is another now, or gone. */
+  function refresh() {
+    if (asked === null) return;
+    const element = elementOf(asked);
+    if (!element) hide();
+    else if (described !== null && element !== described) ask(asked);
   }
 
   /** The mouse has come to row `id`. */
@@ -61,5 +73,5 @@ export function cardOf(card, { ask, elementOf }) {
     if (!card.classList.contains('stays')) hide();
   }
 
-  return { open, show, hide, rest, leave };
+  return { open, show, hide, refresh, rest, leave };
 }

@@ -9,6 +9,8 @@ import { inFrame, type MiStopped, quote } from './mi';
 export interface GdbListener {
   running(): void;
   stopped(record: MiStopped): void;
+  /** gdb had said that the debuggee runs, and takes it back: `error` has its words. */
+  aborted(error: GdbError): void;
   /** `=breakpoint-modified` and the like. */
   notified(name: string, record: Record<string, unknown>): void;
   /** One log point's message. */
@@ -35,6 +37,8 @@ export class Gdb {
   private gone: string | undefined;
   private started = false;
   private listener: GdbListener | undefined;
+  /** What gdb has said of itself since it was last told to resume. */
+  private remarks = '';
   /** False where gdb was built without Python: no pretty-printers, log points or hit conditions. */
   hasPython = false;
 
@@ -55,6 +59,13 @@ export class Gdb {
         listener.stopped(record as MiStopped);
       } else if (name === 'running') {
         listener.running();
+      }
+    });
+    // After `^running`: breakpoints are inserted in between, and with "Command aborted." gdb does not say which was not.
+    this.backend.on('resultAsync', (kind: string, result: { msg?: string; 'cdt-command'?: string }) => {
+      if (kind === 'error' && result['cdt-command'] === undefined) {
+        const words = this.remarks.replace(/^Warning:\n/, '').replaceAll(/\s*\n\s*/g, ' ').trim();
+        listener.aborted(new GdbError(words || (result.msg ?? 'gdb gives no reason.')));
       }
     });
     this.backend.on('notifyAsync', (name: string, record) => listener.notified(name, record as Record<string, unknown>));
@@ -109,6 +120,9 @@ export class Gdb {
       throw new UserError(`gdb ${this.gone}: start the session again.`, false);
     }
     this.listener?.trace(`-> ${text}`);
+    if (text.startsWith('-exec-')) {
+      this.remarks = '';
+    }
     try {
       return await this.backend.sendCommand<T>(text);
     } catch (error) {
@@ -161,6 +175,7 @@ export class Gdb {
     } else if (category === 'stdout' && this.capture) {
       this.capture.push(text);
     } else if (category !== 'stdout') {
+      this.remarks += text;
       this.listener?.said(text);
     }
   }

@@ -37,6 +37,9 @@ export class Execution {
   private asking: NodeJS.Timeout | undefined;
   private step: Step | undefined;
   private intercept: ((record: MiStopped) => void) | undefined;
+  /** Of who waits for `intercept`, where the debuggee does not run after all. */
+  private abort: ((error: unknown) => void) | undefined;
+  private last: MiStopped = {};
 
   constructor(
     private readonly gdb: Gdb,
@@ -101,14 +104,21 @@ export class Execution {
   resumeTo(command: string, requested = false): Promise<MiStopped> {
     // In line with other work: nobody may interrupt what ends by itself in a moment.
     const result = this.work.then(async () => {
-      const stop = new Promise<MiStopped>((done) => (this.intercept = done));
+      const stop = new Promise<MiStopped>((done, fail) => {
+        this.intercept = done;
+        this.abort = fail;
+      });
+      // It may fail before anybody waits for it.
+      stop.catch(() => undefined);
       try {
         await this.go(command, undefined, requested);
+        return await stop;
       } catch (error) {
         this.intercept = undefined;
         throw error;
+      } finally {
+        this.abort = undefined;
       }
-      return stop;
     });
     this.work = result.catch(() => undefined);
     return result;
@@ -255,11 +265,32 @@ export class Execution {
     }
   }
 
+  /** gdb had said that the debuggee runs: it stands where it stood. */
+  onAborted(error: unknown): void {
+    if (this.state !== 'running') {
+      return;
+    }
+    clearInterval(this.asking);
+    const record: MiStopped = { ...this.last, reason: 'signal-received', 'signal-name': 'SIGINT' };
+    const { waiting, abort } = this;
+    if (waiting) {
+      this.state = 'stopped';
+      this.waiting = undefined;
+      waiting(record);
+    } else if (abort) {
+      this.state = 'stopped';
+      abort(resumeError(error));
+    } else {
+      this.refused(record, error);
+    }
+  }
+
   onStopped(record: MiStopped): void {
     clearInterval(this.asking);
     if (this.state === 'notStarted' || this.state === 'ended') {
       return;
     }
+    this.last = { 'thread-id': record['thread-id'], frame: record.frame };
     if (!programEnd(record)) {
       this.state = 'stopped';
     }

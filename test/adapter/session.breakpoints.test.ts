@@ -163,6 +163,38 @@ describe('breakpoints', () => {
     expect((await session.resume()).reason).to.equal('breakpoint');
   });
 
+  it('shows that the program stands, and why, where it cannot go on after values were to be watched while it ran', async () => {
+    // So that gdb finds out when it resumes that there is one more than the processor has room for.
+    const session = await sessions.launch('echo', [], { setupCommands: ['set breakpoint always-inserted off'] });
+    const { client } = session;
+    const type = (text: string) => client.request('evaluate', { expression: text, context: 'repl' });
+    await client.setBreakpoints(session.debuggee.source, [{ line: session.debuggee.line('@line') }]);
+    await client.configurationDone();
+    await client.outputMatching('stdout', /terminal/);
+    await type('one');
+    const { threadId } = await client.stopped('breakpoint');
+    const { frameId } = await client.top(threadId);
+    const ids: unknown[] = [];
+    for (const name of ['argc', 'argv', 'greeting', 'line[0]', 'line[1]']) {
+      ids.push((await client.request<DebugProtocol.DataBreakpointInfoResponse['body']>('dataBreakpointInfo', { name, frameId })).dataId);
+    }
+    const watch = (some: unknown[]) => client.request('setDataBreakpoints', { breakpoints: some.map((dataId) => ({ dataId })) });
+    await client.request('continue', { threadId });
+    await client.outputMatching('stdout', /out: one/);
+    await watch(ids);
+    expect(await client.stopped()).to.include({ reason: 'pause', threadId });
+    expect(await client.outputMatching('important', /could not go on/)).to.match(/^The program could not go on\. The processor can watch four places at once/);
+    const { stackFrames } = await client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId });
+    expect(stackFrames.map(({ name }) => name)).to.include('main');
+    await client.request('continue', { threadId });
+    expect(await client.stopped(), 'nor can it while they are there').to.include({ reason: 'pause', threadId });
+    expect(client.output('important').match(/could not go on/g)).to.have.length(2);
+    await watch([]);
+    await client.request('continue', { threadId });
+    await type('two');
+    await client.stopped('breakpoint');
+  });
+
   it('says why a value cannot be watched', async () => {
     const session = await sessions.launch('playground', ['types']);
     const { client } = session;

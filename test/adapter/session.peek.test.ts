@@ -174,6 +174,46 @@ describe('peek', () => {
     expect((await client.raw('rollpoint/readSnapshotMemory', { id: 7, address, count: 4 })).message).to.equal('There is no snapshot 7.');
   });
 
+  it('shows bytes and instructions of the moment, and says that those shown before are others now', async () => {
+    const session = await sessions.launch('counter', ['9'], { snapshots: {} });
+    const { client } = session;
+    const { threadId } = await session.runTo('@tick');
+    await session.resume();
+    const { frameId } = await client.top(threadId);
+    const row = await client.request<DebugProtocol.EvaluateResponse['body']>('evaluate', { expression: '&total', frameId, context: 'watch' });
+    const memoryReference = row.memoryReference!;
+    const bytes = async (): Promise<number> => {
+      const { data } = await client.request<{ data: string }>('readMemory', { memoryReference, offset: 0, count: 4 });
+      return Buffer.from(data, 'base64').readInt32LE();
+    };
+    const instruction = async () => {
+      const { stackFrames } = await client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId, levels: 1 });
+      const { instructions } = await client.request<{ instructions: DebugProtocol.DisassembledInstruction[] }>('disassemble', {
+        memoryReference: stackFrames[0]!.instructionPointerReference, instructionCount: 1,
+      });
+      return instructions[0]!;
+    };
+    const told = async () => expect(await client.event<object>('memory')).to.deep.equal({ memoryReference, offset: 0, count: 4 });
+    expect(await bytes()).to.equal(3);
+    await session.resume('next');
+    await told();
+    const present = await instruction();
+    await peek(client, 1);
+    await told();
+    expect(await bytes()).to.equal(1);
+    expect(await instruction()).to.not.deep.equal(present);
+    await peek(client, null);
+    await told();
+    expect(await bytes()).to.equal(3);
+    expect(await instruction()).to.deep.equal(present);
+    await client.request('evaluate', { expression: 'total = 70', frameId: (await client.top(threadId)).frameId, context: 'repl' });
+    await told();
+    expect(await bytes()).to.equal(70);
+    await restore(client, 1);
+    await told();
+    expect(await bytes()).to.equal(1);
+  });
+
   it('refuses to call functions in the past, in words, and calls them again in the present', async () => {
     const session = await sessions.launch('counter', ['9'], { snapshots: {} });
     const { client } = session;

@@ -140,7 +140,7 @@ export class DapClient {
   }
 
   async initialize(more: Partial<DebugProtocol.InitializeRequestArguments> = {}): Promise<DebugProtocol.Capabilities> {
-    return this.request('initialize', { adapterID: 'rollpoint', pathFormat: 'path', linesStartAt1: true, columnsStartAt1: true, ...more });
+    return this.request('initialize', { adapterID: 'rollpoint', pathFormat: 'path', linesStartAt1: true, columnsStartAt1: true, supportsMemoryEvent: true, ...more });
   }
 
   /** Up to the point where breakpoints can be set. */

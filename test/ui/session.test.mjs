@@ -239,6 +239,12 @@ describe('a session by mouse and keyboard', function () {
     await workbench.select(2);
     await workbench.press('i');
     await expectAll();
+    // It stays open, and tells what becomes of the row.
+    await workbench.press('p');
+    await card.filter({ hasText: 'stays until you delete it' }).waitFor();
+    await workbench.press('p');
+    await card.filter({ hasNotText: 'stays until you delete it' }).waitFor();
+    await expectAll();
     await workbench.press('Escape');
     await card.waitFor({ state: 'hidden' });
   });
