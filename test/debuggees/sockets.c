@@ -193,8 +193,15 @@ static void tcp_changed(void) {
   nothing("to the server", accepted);
 }
 
+// Another listener with a connection, whose ends are closed in the other order: each end lingers at its port once.
+static int second[3];
+
 static void listen_set_up(void) {
   struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "named"};
+  listen_somewhere();
+  connect_pair();
+  second[0] = server, second[1] = client, second[2] = accepted;
+  address.sin_port = 0;
   listen_somewhere();
   connect_pair();
   put(client, "before");
@@ -206,6 +213,10 @@ static void listen_set_up(void) {
 static void listen_original(void) {
   struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "named"};
   int old = client, older = accepted;
+  for (int end = 1; end <= 2; ++end) {
+    put(second[end], "over there");
+    receive("second", second[3 - end], "over there");
+  }
   receive("before", accepted, "before");
   connect_pair();
   put(client, "through the listener");
@@ -228,12 +239,16 @@ static void listen_change(void) {
   close(client);
   close(accepted);
   close(udp[0]);
+  close(second[0]);
+  close(second[2]);
+  close(second[1]);
 }
 
 static void listen_changed(void) {
   check("closed", fcntl(server, F_GETFD), -1);
   check("closed", fcntl(accepted, F_GETFD), -1);
   check("closed", fcntl(udp[0], F_GETFD), -1);
+  for (int i = 0; i < 3; ++i) check("closed", fcntl(second[i], F_GETFD), -1);
 }
 
 static void udp_set_up(void) {

@@ -46,8 +46,6 @@ export interface StateKind {
   rootOnly?: true;
   /** Test 4 is left out: only for a kind that is about threads itself. */
   threads?: false;
-  /** How often back and forth where fifty take too long; those in a soak. */
-  turns?: number;
 }
 
 /** What is in a result file. */
@@ -207,7 +205,7 @@ function processesOf(folder: string): string[] {
 export function describeKind(kind: StateKind): void {
   const comesBack = kind.expected === 'restored' || (kind.expected === 'privileged' && user === 'root');
   // Fifty as an ordinary user, who has less to work with; as root it is the same code.
-  const turns = soak ? (kind.turns ? 50 : 500) : (kind.turns ?? (user === 'root' ? 10 : 50));
+  const turns = soak ? 500 : user === 'root' ? 10 : 50;
   describe(`${kind.kind}: ${comesBack ? 'comes back' : 'is told and left'}`, () => {
     const warned = new Set<string>();
     const runs: Run[] = [];

@@ -212,7 +212,9 @@ std::optional<TcpFacts> tcp_facts(int fd) {
   return facts;
 }
 
-std::optional<ino_t> tcp_owner(const std::string& local, const std::string& peer) {
+namespace {
+
+std::optional<inet_diag_msg> tcp_socket_at(const std::string& local, const std::string& peer) {
   const auto ours = unpack(local), theirs = unpack(peer);
   inet_diag_req_v2 request{};
   request.sdiag_family = static_cast<uint8_t>(ours.ss_family);
@@ -232,8 +234,25 @@ std::optional<ino_t> tcp_owner(const std::string& local, const std::string& peer
   if (size < NLMSG_LENGTH(sizeof(inet_diag_msg))) return std::nullopt;
   inet_diag_msg answer;
   memcpy(&answer, reply + NLMSG_HDRLEN, sizeof answer);
-  if (answer.idiag_state == 10) return std::nullopt;  // a listener answers for connections that are not there
-  return answer.idiag_inode;
+  return answer;
+}
+
+}  // namespace
+
+std::optional<ino_t> tcp_owner(const std::string& local, const std::string& peer) {
+  const auto answer = tcp_socket_at(local, peer);
+  if (!answer || answer->idiag_state == 10) return std::nullopt;  // a listener answers for connections that are not there
+  return answer->idiag_inode;
+}
+
+bool tcp_lingers(const std::string& local, const std::string& peer) {
+  const auto answer = tcp_socket_at(local, peer);
+  return answer && answer->idiag_state == 6;  // TCP_TIME_WAIT
+}
+
+bool tcp_listens(const std::string& local) {
+  const auto answer = tcp_socket_at(local, with_port(local, 0));
+  return answer && answer->idiag_state == 10;
 }
 
 // A connection that nobody has accepted belongs to no inode. One that its owner has closed is in another state by then.

@@ -52,6 +52,10 @@ struct TcpFacts {
 std::optional<TcpFacts> tcp_facts(int fd);
 /// Who has the connection with these ends: its inode, 0 where its owner has closed it; nothing where there is none.
 std::optional<ino_t> tcp_owner(const std::string& local, const std::string& peer);
+/// The end at `local` was closed first and the kernel still keeps it: TIME_WAIT.
+bool tcp_lingers(const std::string& local, const std::string& peer);
+/// Somebody listens there.
+bool tcp_listens(const std::string& local);
 
 /// Who waits at a listener to be accepted: the inodes of their sockets, 0 where that is closed. In order, but for TCP.
 std::vector<ino_t> applicants(int listener, int family);

@@ -238,27 +238,48 @@ void SocketsRollback::make_unix_pair(const Entry& entry) {
   else departed_[identity] = std::move(other);
 }
 
-// The port is chosen for the connection only, as the kernel does it: so it may be had again while its former use still
-// lingers (TIME_WAIT), on loopback after a second.
+// The port is chosen for the connection only, as the kernel does it, so that it may be had again while its former use
+// still lingers (TIME_WAIT), on loopback after a second; else it is taken beforehand, which all others on it must allow.
+bool SocketsRollback::take_port(const Entry& maker, UniqueFd& fd, const std::string& local, bool for_connection) {
+  fd = make(maker);
+  if (!fd) return false;
+  if (!for_connection) return set_int(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1) && bind_to(fd.get(), local);
+  set_int(fd.get(), IPPROTO_IP, kBindNoPort, 1);
+  return set_int(fd.get(), IPPROTO_IP, kPortRange, port_of(local) << 16 | port_of(local)) && bind_to(fd.get(), with_port(local, 0));
+}
+
 bool SocketsRollback::connect_from(const Entry& maker, UniqueFd& fd, const std::string& local, const std::string& to) {
-  const int port = port_of(local);
   for (;;) {
-    fd = make(maker);
-    if (!fd) return false;
-    set_int(fd.get(), IPPROTO_IP, kBindNoPort, 1);
-    if (set_int(fd.get(), IPPROTO_IP, kPortRange, port << 16 | port) && bind_to(fd.get(), with_port(local, 0)) && connect_to(fd.get(), to)) {
+    if (take_port(maker, fd, local, true) && connect_to(fd.get(), to)) {
       set_int(fd.get(), IPPROTO_IP, kPortRange, 0);
       set_int(fd.get(), IPPROTO_IP, kBindNoPort, 0);
       return true;
     }
-    fd = make(maker);
-    set_int(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-    if (bind_to(fd.get(), local) && connect_to(fd.get(), to)) return true;
+    if (!fd) return false;
+    if (take_port(maker, fd, local, false) && connect_to(fd.get(), to)) return true;
     if (tcp_owner(local, to) != ino_t{0} || std::chrono::steady_clock::now() > patience_) break;
     usleep(20'000);
   }
   fd = make(maker);
   return connect_to(fd.get(), to);
+}
+
+// An end that was closed first lingers for a minute, and its port with it (on loopback others have it after a second). It
+// answers what comes from the other end once more; there nobody is, and the reset that it gets for that ends it at once
+// (RFC 1337). While the other end's port is a listener's nobody can connect from it.
+void SocketsRollback::end_lingering(const Entry& entry) {
+  auto& socket = entry.second;
+  for (auto [gone, other] : {std::pair(&socket.local, &socket.peer), std::pair(&socket.peer, &socket.local)}) {
+    if (!tcp_lingers(*gone, *other) || tcp_listens(*gone)) continue;
+    for (const bool for_connection : {true, false}) {
+      UniqueFd fd;
+      if (!take_port(entry, fd, *other, for_connection)) continue;
+      fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+      const linger hard{1, 0};
+      setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+      if ((connect(fd.get(), raw(*gone), size(*gone)) == 0 || errno == EINPROGRESS) && wait_until([&] { return !tcp_lingers(*gone, *other); })) break;
+    }
+  }
 }
 
 void SocketsRollback::make_tcp_pair(const Entry& entry) {

@@ -24,16 +24,6 @@ constexpr int kFlags = O_APPEND | O_NONBLOCK;
 
 void set_int(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
 
-// Loopback delivers at once, though maybe on another processor.
-template <class Done>
-bool wait_until(Done done) {
-  for (int tries = 0; tries < 400; ++tries) {
-    if (done()) return true;
-    usleep(500);
-  }
-  return done();
-}
-
 }  // namespace
 
 SocketsRollback::SocketsRollback(Holders wanted, const Sockets& sockets) : holders_(wanted), sockets_(sockets) {
@@ -54,6 +44,8 @@ SocketsRollback::SocketsRollback(Holders wanted, const Sockets& sockets) : holde
   for (auto& [identity, fd] : live_)
     if (sockets.at(identity).is_tcp()) set_int(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   patience_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(1300);
+  for (auto& identity : broken)
+    if (const auto& entry = *sockets.find(identity); entry.second.is_tcp() && entry.second.is_connection()) end_lingering(entry);
   for (auto& identity : broken)
     if (const auto& entry = *sockets.find(identity); !entry.second.is_connection() || entry.second.type == SOCK_DGRAM)
       if (!entry.second.partner && !entry.second.widowed) make_bound(entry);

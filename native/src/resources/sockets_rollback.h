@@ -2,6 +2,8 @@
 // is made anew, contents and options are put back. Connections that lead out of the tree are left.
 #pragma once
 
+#include <unistd.h>
+
 #include <chrono>
 #include <map>
 #include <set>
@@ -13,6 +15,16 @@
 #include "util/warning.h"
 
 namespace rollpoint::resources {
+
+/// Loopback delivers at once, though maybe on another processor.
+template <class Done>
+bool wait_until(Done done) {
+  for (int tries = 0; tries < 400; ++tries) {
+    if (done()) return true;
+    usleep(500);
+  }
+  return done();
+}
 
 class SocketsRollback {
  public:
@@ -53,6 +65,8 @@ class SocketsRollback {
   bool make_unix_by_name(const End& client, const End& server);
   void make_unix_pair(const Entry& entry);
   void make_tcp_pair(const Entry& entry);
+  bool take_port(const Entry& maker, util::UniqueFd& fd, const std::string& local, bool for_connection);
+  void end_lingering(const Entry& entry);
   bool connect_from(const Entry& maker, util::UniqueFd& fd, const std::string& local, const std::string& to);
   /// Of the program, standing at `address` with nobody waiting; empty where there is none.
   util::UniqueFd listener_at(const std::string& address, int family) const;

@@ -9,7 +9,6 @@ describeKind({
   kind: 'System calls that the program answers itself (syscall user dispatch)',
   program: 'dispatch',
   expected: 'restored',
-  turns: 12,
   warnings: /^The program answers some of its system calls itself/,
 });
 describeKind({

@@ -14,8 +14,6 @@ describeKind({
   program,
   args: ['listen'],
   expected: 'restored',
-  // A port that was in use until just now is waited for, a second each time (TIME_WAIT on loopback).
-  turns: process.getuid!() === 0 ? 4 : 12,
 });
 describeKind({ kind: 'UDP within the program: datagrams in flight, a socket closed since', program, args: ['udp'], expected: 'restored' });
 describeKind({ kind: 'Threads that wait in recv, accept and poll on sockets', program, args: ['blocked'], expected: 'restored' });
@@ -30,8 +28,8 @@ describeKind({
   warnings: /^An empty datagram is in flight to the socket at descriptor \d+/,
 });
 describeKind({ kind: 'Options of sockets: TCP, UDP, IPv6, unix, listening', program: 'socketfacts', args: ['options'], expected: 'restored' });
-describeKind({ kind: 'Multicast groups of sockets', program: 'socketfacts', args: ['groups'], expected: 'restored', turns: 12 });
-describeKind({ kind: 'Filters of sockets (SO_ATTACH_FILTER)', program: 'socketfacts', args: ['filter'], expected: 'restored', turns: 12 });
+describeKind({ kind: 'Multicast groups of sockets', program: 'socketfacts', args: ['groups'], expected: 'restored' });
+describeKind({ kind: 'Filters of sockets (SO_ATTACH_FILTER)', program: 'socketfacts', args: ['filter'], expected: 'restored' });
 describeKind({ kind: 'Urgent data of sockets (MSG_OOB)', program: 'socketfacts', args: ['urgent'], expected: 'told', warnings: /^Urgent data waits at the socket at descriptor \d+/ });
 describeKind({ kind: 'Errors of sockets that wait to be told (SO_ERROR)', program: 'socketfacts', args: ['error'], expected: 'told', warnings: /^An error waits to be told at the socket at descriptor \d+/ });
 describeKind({ kind: 'Sockets between the program and its child', program, args: ['tree'], expected: 'restored' });
