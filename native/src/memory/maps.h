@@ -29,9 +29,10 @@ struct Vma {
   bool writable() const;
 
   /// Private memory with no file behind it: heap, stack, named or not. Not vdso and the like.
-  bool is_anonymous() const { return inode == 0 && !is_special(); }
-  /// An inode stands behind it: a file, but also memfd, shared anonymous and SysV memory (see below).
-  bool is_file() const { return inode != 0; }
+  bool is_anonymous() const { return !is_file() && !is_special(); }
+  /// A file stands behind it, or a memfd, shared anonymous or SysV memory (see below). The first SysV segment of a system has
+  /// number 0, which is its inode.
+  bool is_file() const { return inode != 0 || path.starts_with("/SYSV"); }
   bool is_stack() const { return path == "[stack]"; }
   bool is_heap() const { return path == "[heap]"; }
   /// The kernel's own, never written and never unmapped with the layout: vdso, vvar*, vsyscall, uprobes, and the rings of
@@ -40,9 +41,9 @@ struct Vma {
   /// MAP_SHARED | MAP_ANONYMOUS.
   bool is_shared_anonymous() const;
   bool is_memfd() const { return path.starts_with("/memfd:"); }
-  bool is_sysv() const { return inode != 0 && path.starts_with("/SYSV"); }
+  bool is_sysv() const { return path.starts_with("/SYSV"); }
   /// The file's name is gone (its content is not).
-  bool deleted() const { return inode != 0 && path.ends_with(" (deleted)"); }
+  bool deleted() const { return is_file() && path.ends_with(" (deleted)"); }
   /// `path` without the " (deleted)" mark.
   std::string file_path() const;
 

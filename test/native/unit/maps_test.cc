@@ -137,14 +137,16 @@ void written_lines_are_parsed() {
       "7f0000000000-7f0000001000 rw-s 00000000 00:01 32771                      /SYSV00001234 (deleted)\n"
       "7f0000001000-7f0000002000 ---p 00000000 00:00 0 \n"
       "7f0000002000-7f0000003000 rw-p 00000000 00:00 0                          [anon:some name]\n"
+      "7f0000003000-7f0000004000 rw-s 00000000 00:01 0                          /SYSV00000000 (deleted)\n"
       "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]");
-  CHECK(maps.size() == 5);
+  CHECK(maps.size() == 6);
   CHECK(maps[0].path == "/usr/bin/dbus daemon" && maps[0].inode == 173521 && maps[0].device == makedev(8, 2));
   CHECK(maps[0].offset == 0x1000 && maps[0].prot == (PROT_READ | PROT_EXEC) && maps[0].bytes() == 0x52000);
   CHECK(maps[1].is_sysv() && maps[1].shared && maps[1].deleted());
   CHECK(maps[2].path.empty() && maps[2].is_anonymous());
   CHECK(maps[3].is_anonymous() && maps[3].path == "[anon:some name]");
-  CHECK(maps[4].is_special() && maps[4].start == 0xffffffffff600000);
+  CHECK(maps[4].is_sysv() && maps[4].is_file() && maps[4].deleted());
+  CHECK(maps[5].is_special() && maps[5].start == 0xffffffffff600000);
   CHECK(parse_maps("").empty());
   for (const char* bad : {"nonsense", "1000-2000", "1000-2000 rw-p 0 0:0", "1000 2000 rw-p 0 0:0 0", "1000-2000 rw-p 0 00 0"})
     CHECK_THROWS(parse_maps(bad));
