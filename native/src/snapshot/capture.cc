@@ -108,17 +108,17 @@ std::vector<uint64_t> own_pages(const std::vector<uint64_t>& pages, const std::v
   return result;
 }
 
-/// What was written since the baseline, collected beside the caller: the process's threads may run remote calls meanwhile,
-/// which write to nothing that a snapshot holds but the areas of rseq.
+/// What was written since the baseline, and what is held where that does not tell, collected beside the caller: the
+/// process's threads may run remote calls meanwhile, which write to nothing that a snapshot holds but the areas of rseq. One
+/// that changes mappings would wait for the scan (mmap_lock).
 class CollectBeside {
  public:
   CollectBeside(EngineState& state, const std::vector<Vma>& maps)
       : state_(state), beside_(state.background, [this, &maps, dense = state.dense_ranges(maps)] { collect(maps, dense); }) {}
 
-  const Written& wait() {
-    beside_.wait();
-    return written_;
-  }
+  void wait() { beside_.wait(); }
+  const Written& written() const { return written_; }
+  const RangeSet& held_elsewhere() const { return held_elsewhere_; }
 
  private:
   void collect(const std::vector<Vma>& maps, const RangeSet& dense) {
@@ -127,24 +127,22 @@ class CollectBeside {
     state_.carried = written_.pages;
     for (auto& range : written_.zero) append_pages(state_.carried, RangeSet{range});
     std::sort(state_.carried.begin(), state_.carried.end());
+    held_elsewhere_ = EngineState::held_elsewhere(maps, written_.dense, *state_.background_pagemap);
   }
 
   EngineState& state_;
   Written written_;
+  RangeSet held_elsewhere_;
   util::Beside beside_;  // last: it refers to the others
 };
 
-void capture_later(EngineState& state, Snapshot& snapshot, const Written& written) {
+void capture_later(EngineState& state, Snapshot& snapshot, const CollectBeside& collected) {
+  const Written& written = collected.written();
   const auto over_files = state.held_over_files(snapshot.maps, &written);
-  {
-    util::RangeSet elsewhere;
-    util::Beside scan(state.background, [&] { elsewhere = EngineState::held_elsewhere(snapshot.maps, written.dense, *state.background_pagemap); });
-    RangeSet guards;
-    if (state.tracker->precise()) guards = copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), By::kThreadItself);
-    scan.wait();
-    snapshot.held = util::unite(util::unite(elsewhere, over_files), util::subtract(util::subtract(written.dense, written.dropped), guards));
-    for (auto& range : filled_shared_memory(state.process, snapshot.maps)) snapshot.held.add(range.start, range.end);
-  }
+  RangeSet guards;
+  if (state.tracker->precise()) guards = copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), By::kThreadItself);
+  snapshot.held = util::unite(util::unite(collected.held_elsewhere(), over_files), util::subtract(util::subtract(written.dense, written.dropped), guards));
+  for (auto& range : filled_shared_memory(state.process, snapshot.maps)) snapshot.held.add(range.start, range.end);
   for (auto& range : util::subtract(state.baseline->held, snapshot.held))
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kAbsent);
   for (auto& range : util::intersect(written.zero, snapshot.held))
@@ -252,9 +250,11 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   Snapshot* before = state.current ? &state.at(*state.current) : nullptr;
   const bool stood_still = !state.moved;
 
+  snapshot->program_break = read_program_break(process);
+  std::optional<tracee::WritableWindow> writable;
+  if (!first && state.window && process.window) writable.emplace(process);
   std::optional<CollectBeside> collecting;
   if (!first) collecting.emplace(state, snapshot->maps);
-  snapshot->program_break = static_cast<uint64_t>(remote.call(SYS_brk, 0));
   for (auto& [tid, tracee] : process.tracees()) {
     if (tracee->parked()) continue;
     const SavedThread* earlier = nullptr;
@@ -275,8 +275,9 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
       throw;
     }
   } else {
-    const Written& written = collecting->wait();
-    capture_later(state, *snapshot, written);
+    collecting->wait();
+    capture_later(state, *snapshot, *collecting);
+    writable.reset();
     state.baseline.emplace(snapshot->pages, snapshot->held);
   }
   const auto end = std::chrono::steady_clock::now();

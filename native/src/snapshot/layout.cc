@@ -55,7 +55,7 @@ std::vector<Piece> pieces(const std::vector<Vma>& now, const std::vector<Vma>& w
 
 bool same_backing(const Vma& a, const Vma& b) {
   if (a.shared != b.shared || a.inode != b.inode || a.device != b.device) return false;
-  return a.inode == 0 || a.offset - a.start == b.offset - b.start;
+  return !a.is_file() || a.offset - a.start == b.offset - b.start;
 }
 
 std::string range_text(uint64_t start, uint64_t end) {
@@ -192,10 +192,12 @@ std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vecto
   return result;
 }
 
-std::vector<Vma> restore_layout(tracee::Process& process, std::vector<Vma> now, const std::vector<Vma>& wanted, uint64_t program_break, const OpenMapped& open_mapped) {
+uint64_t read_program_break(tracee::Process& process) { return static_cast<uint64_t>(RemoteSyscalls(process).call(SYS_brk, 0)); }
+
+std::vector<Vma> restore_layout(tracee::Process& process, const Layout& from, const std::vector<Vma>& wanted, uint64_t program_break, const OpenMapped& open_mapped) {
   RemoteSyscalls remote(process);
-  const auto break_now = static_cast<uint64_t>(remote.call(SYS_brk, 0));
-  if (break_now != program_break) {
+  auto now = from.maps;
+  if (from.program_break != program_break) {
     if (static_cast<uint64_t>(remote.call(SYS_brk, program_break)) != program_break)
       throw util::CodedError(util::kUnsupported, "The program break cannot be put back.");
     now = tracked_maps(process);

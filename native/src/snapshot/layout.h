@@ -14,6 +14,8 @@
 
 namespace rollpoint::snapshot {
 
+uint64_t read_program_break(tracee::Process& process);
+
 /// Mappings that a snapshot is about: all but the kernel's own and ours. Cuts our scratch pages out where the
 /// kernel has merged them with a neighbour. Notes it when the program has put something else over our window.
 std::vector<memory::Vma> tracked_maps(tracee::Process& process);
@@ -27,9 +29,15 @@ using OpenMapped = std::function<util::UniqueFd(const memory::Vma& vma)>;
 /// Reasons, in words, why `wanted` cannot be brought back (a file that is gone). Changes nothing.
 std::vector<std::string> obstacles(const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted, const std::function<bool(const std::string& path)>& will_exist, const OpenMapped& open_mapped);
 
-/// munmap, mmap and mprotect until the layout is `wanted`, from `now`; returns the mappings as they are then. Throws SysError, or
-/// CodedError when the result differs.
-std::vector<memory::Vma> restore_layout(tracee::Process& process, std::vector<memory::Vma> now, const std::vector<memory::Vma>& wanted, uint64_t program_break, const OpenMapped& open_mapped);
+struct Layout {
+  std::vector<memory::Vma> maps;
+  uint64_t program_break = 0;
+};
+
+/// brk, munmap, mmap and mprotect until the layout is `wanted`, from `now`; returns the mappings as they are then. Makes no
+/// such call where nothing differs: it would wait for whoever scans beside it. Throws SysError, or CodedError when the result
+/// differs.
+std::vector<memory::Vma> restore_layout(tracee::Process& process, const Layout& now, const std::vector<memory::Vma>& wanted, uint64_t program_break, const OpenMapped& open_mapped);
 
 /// Ranges whose backing or protection differs, in words; a stack that has grown counts as equal.
 std::vector<std::string> compare_layout(const std::vector<memory::Vma>& now, const std::vector<memory::Vma>& wanted);

@@ -55,7 +55,6 @@ size_t read_pages(EngineState& state, std::span<const uint64_t> pages, const std
   std::vector<uint64_t> allowed, refused;
   split(pages, maps, PROT_READ, allowed, refused);
   const pid_t task = state.process.injector().tid();
-  const tracee::WritableWindow writable(state.process);
   for (size_t begin = 0; begin < allowed.size(); begin += tracee::Window::kPages) {
     const auto batch = std::span<const uint64_t>(allowed).subspan(begin, std::min(tracee::Window::kPages, allowed.size() - begin));
     PageCopy copy(state.process, task, state.process.scratch->code, *state.window, PageCopy::Direction::kGather, batch);

@@ -17,8 +17,8 @@ bool may_copy_itself(const resources::SignalActions& actions);
 
 using UsePage = util::FunctionRef<void(uint64_t page, const std::byte* content)>;
 
-/// Calls `use` for each page that could be read, in ascending order. `pages` ascend and lie in `maps`. Returns how many
-/// could not be read.
+/// Calls `use` for each page that could be read, in ascending order. `pages` ascend and lie in `maps`. `itself`: a thread of
+/// the debuggee may copy, and the window is writable. Returns how many could not be read.
 size_t read_pages(EngineState& state, std::span<const uint64_t> pages, const std::vector<memory::Vma>& maps, bool itself, UsePage use);
 
 /// Pages that the debuggee has written itself; those that must be written from outside go to `rest`. `pages` ascend.

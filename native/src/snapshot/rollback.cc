@@ -180,17 +180,18 @@ bool asks_for_attributes_only(EngineState& state, const Snapshot& target) {
 /// The layout as it is, and, where nothing that a rollback does before could touch memory, what has been written: asked for
 /// from its first moment on.
 struct Ahead {
-  Ahead(EngineState& state, const Snapshot& target) : maps(tracked_maps(state.process)) {
+  Ahead(EngineState& state, const Snapshot& target) : program_break(read_program_break(state.process)), maps(tracked_maps(state.process)) {
     if (leaves_memory_alone(state, target)) collecting.emplace(state, target, maps);
   }
   Ahead(const Ahead&) = delete;
 
+  const uint64_t program_break;
   std::vector<Vma> maps;
   std::optional<Collecting> collecting;  // refers to maps
 
  private:
   bool leaves_memory_alone(EngineState& state, const Snapshot& target) {
-    if (maps != target.maps) return false;
+    if (maps != target.maps || program_break != target.program_break) return false;
     if (!std::ranges::equal(state.process.tracees(), target.threads, {}, [](auto& entry) { return entry.first; }, [](auto& entry) { return entry.first; })) return false;
     // A file that is cut takes its mapped pages with it.
     if (std::ranges::any_of(maps, [&](auto& vma) { return vma.is_file() && state.hooks.files->knows({vma.device, vma.inode}); })) return false;
@@ -270,7 +271,7 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
   auto& files = *state.hooks.files;
   for (auto& warning : files.restore(state.process.pid(), target.state.files)) result.warnings.push_back(std::move(warning));
   util::fault_point("files");
-  auto layout = restore_layout(state.process, ahead.maps, target.maps, target.program_break, mapped_by_descriptor(target));
+  auto layout = restore_layout(state.process, {ahead.maps, ahead.program_break}, target.maps, target.program_break, mapped_by_descriptor(target));
   if (!ahead.collecting) ahead.maps = std::move(layout);
   auto& maps = ahead.maps;
   restore_mapping_names(state.process, maps, target.maps);

@@ -67,13 +67,13 @@ void keep_from_children(Process& process) {
   RemoteSyscalls(process).batch(calls);
 }
 
-WritableWindow::WritableWindow(Process& process) : process_(process) {
-  RemoteSyscalls(process).require("mprotect", SYS_mprotect, process.window->start, process.window->bytes(), PROT_READ | PROT_WRITE);
+WritableWindow::WritableWindow(Process& process) : process_(process), range_(*process.window) {
+  RemoteSyscalls(process).require("mprotect", SYS_mprotect, range_.start, range_.bytes(), PROT_READ | PROT_WRITE);
 }
 
 WritableWindow::~WritableWindow() {
   try {
-    RemoteSyscalls(process_).call(SYS_mprotect, process_.window->start, process_.window->bytes(), PROT_READ);
+    RemoteSyscalls(process_).call(SYS_mprotect, range_.start, range_.bytes(), PROT_READ);
   } catch (const util::CodedError&) {
     // The process is gone, and with it the mapping.
   }

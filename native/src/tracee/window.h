@@ -75,6 +75,7 @@ class WritableWindow {
 
  private:
   Process& process_;
+  util::Range range_;
 };
 
 }  // namespace rollpoint::tracee
