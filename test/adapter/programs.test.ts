@@ -58,17 +58,17 @@ describe('programs of the system', () => {
     { client, stop, snapshot }: Awaited<ReturnType<typeof middle>>,
     lastOutput: RegExp,
     onEachEnd: () => unknown = () => undefined,
-    beforeEachTurn: () => void = () => undefined,
+    onEachReturn: () => void = () => undefined,
   ) {
     await client.request('setFunctionBreakpoints', { breakpoints: [{ name: '_exit' }] });
     const first = await toTheEnd(client, stop, lastOutput);
     const result = onEachEnd();
     let { end } = first;
     for (let turn = 1; turn <= 5; ++turn) {
-      beforeEachTurn();
       await client.request('rollpoint/restoreSnapshot', { id: snapshot.id });
       const back = await client.stopped('goto');
       expect(back.description).to.equal(`Restored snapshot ${snapshot.id}`);
+      onEachReturn();
       const again = await toTheEnd(client, back, lastOutput);
       expect([again.output, again.code], `turn ${turn}: ${client.output('stderr')}`).to.deep.equal([first.output, first.code]);
       expect(onEachEnd(), `result of turn ${turn}`).to.deep.equal(result);
@@ -128,14 +128,10 @@ describe('programs of the system', () => {
       const input = someText(4);
       const output = input + suffix;
       const point = await middle(program, [...args, input], at, (hit) => hit === 30);
-      // What the program writes to a file stays (its content is not rolled back), so put back what was there: the part
-      // written before, then nothing but zeros that it has to overwrite.
-      const before = existsSync(output) ? readFileSync(output) : Buffer.alloc(0);
-      const clear = () => {
-        const size = statSync(output).size;
-        writeFileSync(output, Buffer.concat([before, Buffer.alloc(Math.max(0, size - before.length))]));
-      };
-      const { code } = await sixTimes(point, /^/, () => digestOf(output), clear);
+      const content = () => (existsSync(output) ? digestOf(output) : 'none');
+      const before = content();
+      const { code } = await sixTimes(point, /^/, content, () => expect(content(), 'after the rollback').to.equal(before));
+      expect(content()).not.to.equal(before);
       expect(code).to.equal(0);
       const unpacked = execFileSync(program, [...back, output], { maxBuffer: 64 << 20 });
       expect(unpacked.equals(readFileSync(input))).to.equal(true);

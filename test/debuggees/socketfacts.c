@@ -1,7 +1,8 @@
-// What sockets have besides what is in flight: "options", multicast "groups", "filter"s, "urgent" data that waits, an "error" that waits to be told.
+// What sockets have besides what is in flight: "options", multicast "groups", "filter"s, "ebpf" programs, "urgent" data that waits, an "error" that waits to be told.
 #include "state.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -220,6 +221,21 @@ static void filters_are_changed(void) {
   comes_through("loses", kLoses, "abc");
 }
 
+/** 1 where this user may have a program of the kernel's at a socket, and has it. */
+int attached;
+
+static void attach_program(void) {
+  // r0 = -1: all comes through.
+  const struct bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = -1}, {.code = BPF_JMP | BPF_EXIT}};
+  union bpf_attr attributes = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER, .insn_cnt = 2, .insns = (unsigned long)code, .license = (unsigned long)"GPL"};
+  must("socketpair", socketpair(AF_UNIX, SOCK_DGRAM, 0, filtered[0]));
+  const int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes);
+  if (program < 0) return;
+  must("SO_ATTACH_BPF", setsockopt(filtered[0][1], SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof program));
+  close(program);
+  attached = 1;
+}
+
 void set_up(void) {
   what = state_argc ? state_argv[0] : "";
   if (strcmp(what, "options") == 0) {
@@ -234,6 +250,8 @@ void set_up(void) {
     set_up_groups();
   } else if (strcmp(what, "filter") == 0) {
     set_up_filters();
+  } else if (strcmp(what, "ebpf") == 0) {
+    attach_program();
   } else if (strcmp(what, "urgent") == 0) {
     connect_two();
     check("send", send(one, "before", 6, 0), 6);
@@ -258,6 +276,8 @@ void check_original(void) {
     groups_are_original();
   } else if (strcmp(what, "filter") == 0) {
     filters_are_original();
+  } else if (strcmp(what, "ebpf") == 0) {
+    comes_through("program", 0, "abc");
   } else if (strcmp(what, "urgent") == 0) {
     char text[8] = {0};
     check("urgent", recv(other, text, 1, MSG_OOB), 1);

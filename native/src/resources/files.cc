@@ -86,7 +86,7 @@ UniqueFd from_our_mounts(UniqueFd pin, FileId id) {
 }  // namespace
 
 // Null: nothing that can be kept.
-std::shared_ptr<KnownFile> FileJournal::know(int directory, const char* path, int flags, const struct stat& info, bool with_content) {
+std::shared_ptr<KnownFile> FileJournal::know(const char* path, int flags, const struct stat& info, bool with_content) {
   std::shared_ptr<KnownFile> file;
   if (auto it = files_.find(id_of(info)); it != files_.end()) {
     file = it->second.file;
@@ -96,7 +96,7 @@ std::shared_ptr<KnownFile> FileJournal::know(int directory, const char* path, in
   } else {
     file = std::make_shared<KnownFile>();
     file->id = id_of(info);
-    file->pin = from_our_mounts(UniqueFd(openat(directory, path, O_PATH | O_CLOEXEC | flags)), file->id);
+    file->pin = from_our_mounts(UniqueFd(open(path, O_PATH | O_CLOEXEC | flags)), file->id);
     struct stat again {};
     if (!file->pin || fstat(file->pin.get(), &again) < 0 || id_of(again) != file->id) return nullptr;
     if (!keeps_contents(file->pin.get()) || is_our_stdio(info)) return nullptr;
@@ -216,7 +216,7 @@ NameState FileJournal::read_name(const std::string& path, bool with_content) {
   state.id = id_of(info);
   if (S_ISREG(info.st_mode)) {
     state.kind = NameState::Kind::kFile;
-    state.file = know(AT_FDCWD, path.c_str(), O_NOFOLLOW, info, with_content);
+    state.file = know(path.c_str(), O_NOFOLLOW, info, with_content);
     if (state.file) state.file->path = path;
   } else if (S_ISDIR(info.st_mode)) {
     state.kind = NameState::Kind::kDirectory;
@@ -326,7 +326,7 @@ FilesState FileJournal::capture(tracee::Process& process, const DescriptorTable&
     const std::string path = base + std::to_string(number);
     if (descriptor.shares_with != number || stat(path.c_str(), &info) < 0) continue;
     const bool is_new = !files_.contains(id_of(info));
-    if (auto file = know(AT_FDCWD, path.c_str(), 0, info, false)) {
+    if (auto file = know(path.c_str(), 0, info, false)) {
       if (is_new && captured_) files_[file->id].unseen = true;
       if (file->path.starts_with("/proc/")) file->path = descriptor.target;
       open_now.emplace(file->id, descriptor.target);
@@ -337,7 +337,7 @@ FilesState FileJournal::capture(tracee::Process& process, const DescriptorTable&
     struct stat info {};
     if (!vma.shared || !vma.writable() || !vma.is_file() || vma.is_shared_anonymous() || vma.is_memfd() || vma.deleted()) continue;
     if (stat(vma.file_path().c_str(), &info) < 0 || info.st_ino != vma.inode || !S_ISREG(info.st_mode)) continue;
-    if (auto file = know(AT_FDCWD, vma.file_path().c_str(), 0, info, false)) {
+    if (auto file = know(vma.file_path().c_str(), 0, info, false)) {
       mapped.insert(file->id);
       open_now.emplace(file->id, vma.file_path());
     }

@@ -109,7 +109,7 @@ class FileJournal {
     unsigned generation = 0;
     bool unseen = false;  // opened for writing since the first snapshot without a call that we saw
   };
-  std::shared_ptr<KnownFile> know(int directory, const char* path, int flags, const struct stat& info, bool with_content);
+  std::shared_ptr<KnownFile> know(const char* path, int flags, const struct stat& info, bool with_content);
   std::shared_ptr<KnownFolder> know_folder(const std::string& path, const struct stat& info);
   void renew(KnownFolder& folder, const std::string& path);
   void look(KnownFile& file);

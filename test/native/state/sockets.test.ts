@@ -34,6 +34,26 @@ describeKind({ kind: 'Urgent data of sockets (MSG_OOB)', program: 'socketfacts',
 describeKind({ kind: 'Errors of sockets that wait to be told (SO_ERROR)', program: 'socketfacts', args: ['error'], expected: 'told', warnings: /^An error waits to be told at the socket at descriptor \d+/ });
 describeKind({ kind: 'Sockets between the program and its child', program, args: ['tree'], expected: 'restored' });
 
+describe('programs of the kernel at sockets (eBPF)', () => {
+  it('are told where the user may have them, stay, and let through what they let through', async () => {
+    const rig = await Rig.launch('socketfacts', ['ebpf']);
+    try {
+      await rig.breakAt('at_armed', 'at_changed');
+      await rig.continueToBreakpoint();
+      const { id, warnings } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      const told = (await rig.readInt('attached')) > 0;
+      expect(warnings.map(({ message }) => message).join()).to.match(told ? /^What arrives at the socket at descriptor \d+ is filtered by a program of the kernel's \(eBPF\)/ : /^$/);
+      for (let turn = 0; turn < 3; ++turn) {
+        await rig.continueToBreakpoint();
+        await rig.core.rollback(id);
+        expect(await rig.core.verify(id)).to.deep.equal([]);
+      }
+    } finally {
+      await rig.dispose();
+    }
+  });
+});
+
 describe('a connection to another program', () => {
   const args = ['outside'];
   const server = createServer((socket) => socket.on('error', () => socket.destroy()).pipe(socket));
