@@ -57,15 +57,16 @@ size_t read_pages(EngineState& state, std::span<const uint64_t> pages, const std
   const pid_t task = state.process.injector().tid();
   for (size_t begin = 0; begin < allowed.size(); begin += tracee::Window::kPages) {
     const auto batch = std::span<const uint64_t>(allowed).subspan(begin, std::min(tracee::Window::kPages, allowed.size() - begin));
-    PageCopy copy(state.process, task, state.process.scratch->code, *state.window, PageCopy::Direction::kGather, batch);
+    PageCopy copy(state.process, task, state.process.scratch->code, *state.window, PageCopy::Direction::kGatherByTurns, batch);
     size_t next = 0;
     // Each is used while the next ones are on their way.
-    while (next < batch.size() && copy.has(next)) use(batch[next], state.window->data(next)), ++next;
-    copy.finish();
-    for (; next < batch.size(); ++next) {
-      if (copy.has(next)) use(batch[next], state.window->data(next));
-      else refused.push_back(batch[next]);
-    }
+    auto use_what_is_there = [&] {
+      for (; next < batch.size() && copy.has(next); copy.release(++next)) use(batch[next], copy.data(next));
+    };
+    do use_what_is_there();
+    while (next < batch.size() && copy.go_on());
+    use_what_is_there();
+    refused.insert(refused.end(), batch.begin() + static_cast<ptrdiff_t>(next), batch.end());
   }
   return read_from_outside(state, refused, use);
 }

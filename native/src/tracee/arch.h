@@ -65,21 +65,36 @@ inline constexpr std::array<uint8_t, 45> kSyscallLoop{
     0xcc, 0x0f, 0x05};       // int3; spare syscall instruction for threads that are to exit
 inline constexpr uint64_t kSyscallLoopSpare = 43;
 
-/// Copies the pages whose addresses stand in an array at rbx, r12 of them, one after the other to rdi, and zeroes each
-/// address when its page is there; then int3. Each lies somewhere else, so the next one is fetched ahead: its address in the TLB, and what the processor needs to see a row.
-inline constexpr std::array<uint8_t, 53> kGatherLoop{
-    0x48, 0x8b, 0x33,                          // mov  (%rbx),%rsi
+/// Copies the pages whose addresses stand in an array at rbx, r12 of them, to the slots at r13, and zeroes each address when
+/// its page is there; then int3. Slot r14, and on, with the bits of r15, once that is below the word at rbp: where it takes too
+/// long (some 100 µs) it stops with r12 not zero, and goes on when it is resumed. Each page lies somewhere else, so the next
+/// one is fetched ahead: its address in the TLB, and what the processor needs to see a row.
+inline constexpr std::array<uint8_t, 89> kGatherLoop{
+    0xb9, 0x00, 0x10, 0x00, 0x00,              // start: mov $4096,%ecx
+    0x4c, 0x3b, 0x75, 0x00,                    // wait: cmp (%rbp),%r14
+    0x72, 0x09,                                // jb   ready
+    0xf3, 0x90,                                // pause
+    0xff, 0xc9,                                // dec  %ecx
+    0x75, 0xf4,                                // jnz  wait
+    0xcc,                                      // int3
+    0xeb, 0xec,                                // jmp  start
+    0x48, 0x8b, 0x33,                          // ready: mov (%rbx),%rsi
     0x48, 0x8b, 0x53, 0x08,                    // mov  8(%rbx),%rdx: the next one; behind the last anything will do
     0x0f, 0x18, 0x0a,                          // prefetcht0  (%rdx)
     0x0f, 0x18, 0x4a, 0x40,                    // prefetcht0  64(%rdx)
     0x0f, 0x18, 0x8a, 0x80, 0x00, 0x00, 0x00,  // prefetcht0  128(%rdx)
     0x0f, 0x18, 0x8a, 0xc0, 0x00, 0x00, 0x00,  // prefetcht0  192(%rdx)
+    0x4c, 0x89, 0xf7,                          // mov  %r14,%rdi
+    0x4c, 0x21, 0xff,                          // and  %r15,%rdi
+    0x48, 0xc1, 0xe7, 0x0c,                    // shl  $12,%rdi
+    0x4c, 0x01, 0xef,                          // add  %r13,%rdi
     0xb9, 0x00, 0x02, 0x00, 0x00,              // mov  $512,%ecx
     0xf3, 0x48, 0xa5,                          // rep movsq
     0x48, 0xc7, 0x03, 0x00, 0x00, 0x00, 0x00,  // movq $0,(%rbx): done
     0x48, 0x83, 0xc3, 0x08,                    // add  $8,%rbx
+    0x49, 0xff, 0xc6,                          // inc  %r14
     0x49, 0xff, 0xcc,                          // dec  %r12
-    0x75, 0xcc,                                // jnz  start
+    0x75, 0xa8,                                // jnz  start
     0xcc};                                     // int3
 /// The other way: what stands at rsi, page after page, goes to those addresses, each once the word at rbx + r13 is zero.
 /// Where that takes too long (some 100 µs) it stops with r12 not zero, and goes on when it is resumed.
@@ -111,7 +126,7 @@ inline constexpr std::array<uint8_t, 9> kPauseLoop{
     0xeb, 0xf7};                   // jmp start
 inline constexpr uint16_t kElfMachine = 62;  // EM_X86_64
 // In the scratch page, behind the system call loop.
-inline constexpr uint64_t kGatherLoopOffset = 64, kScatterLoopOffset = 128;
+inline constexpr uint64_t kGatherLoopOffset = 64, kScatterLoopOffset = 192;
 
 /// In our own process: a thread that ends with its first instruction, before it could touch the stack that it shares with
 /// its maker. Its id, or -errno.

@@ -67,7 +67,7 @@ void keep_from_children(Process& process) {
   RemoteSyscalls(process).batch(calls);
 }
 
-WritableWindow::WritableWindow(Process& process) : process_(process), range_(*process.window) {
+WritableWindow::WritableWindow(Process& process) : process_(process), range_{process.window->start, process.window->start + Window::kHeadBytes + Window::kRing * memory::kPageSize} {
   RemoteSyscalls(process).require("mprotect", SYS_mprotect, range_.start, range_.bytes(), PROT_READ | PROT_WRITE);
 }
 

@@ -15,13 +15,17 @@ namespace rollpoint::tracee {
 
 class Process;
 
-/// Two words and room for a page in each of its slots: the first word is not zero until the page is there, for whoever
-/// gathers it the address that it comes from; the second is the address that it goes to.
+/// Two words for each page that crosses, and slots to hold some: the first word is not zero until the page is there, for
+/// whoever gathers it the address that it comes from; the second is the address that it goes to.
 class Window {
  public:
   static constexpr size_t kPages = 2048;
   static constexpr size_t kListBytes = kPages * sizeof(uint64_t);
-  static constexpr size_t kBytes = 2 * kListBytes + kPages * memory::kPageSize;
+  static constexpr size_t kHeadBytes = 2 * kListBytes + memory::kPageSize;
+  static constexpr size_t kBytes = kHeadBytes + kPages * memory::kPageSize;
+  /// Slots of a capture, used again and again: they stay in the caches, and are all of the window that the debuggee may write.
+  /// To open and to close them costs by the page.
+  static constexpr size_t kRing = 128;
 
   Window(std::byte* local, uint64_t remote) : local_(local), remote_(remote) {}
   ~Window();
@@ -29,12 +33,15 @@ class Window {
 
   uint64_t* sources() { return reinterpret_cast<uint64_t*>(local_); }
   uint64_t* targets() { return reinterpret_cast<uint64_t*>(local_ + kListBytes); }
-  std::byte* data(size_t slot) { return local_ + 2 * kListBytes + slot * memory::kPageSize; }
+  /// How many pages may have been gathered since the start; the gathering waits there.
+  uint64_t& limit() { return *reinterpret_cast<uint64_t*>(local_ + 2 * kListBytes); }
+  std::byte* data(size_t slot) { return local_ + kHeadBytes + slot * memory::kPageSize; }
   /// Where the debuggee has it, and its twin.
   util::Range remote() const { return {remote_, remote_ + kBytes}; }
   uint64_t remote_sources() const { return remote_; }
   uint64_t remote_targets() const { return remote_ + kListBytes; }
-  uint64_t remote_data() const { return remote_ + 2 * kListBytes; }
+  uint64_t remote_limit() const { return remote_ + 2 * kListBytes; }
+  uint64_t remote_data() const { return remote_ + kHeadBytes; }
 
  private:
   std::byte* local_;
@@ -66,7 +73,8 @@ std::shared_ptr<Window> open_window(Process& process, WindowMemory memory);
 void keep_from_children(Process& process);
 void close_window(Process& process);
 
-/// The debuggee's side, writable for the moment: what is not being used for a capture is none of its writable memory.
+/// The debuggee's side, as far as the ring, writable for the moment: what is not being used for a capture is none of its
+/// writable memory.
 class WritableWindow {
  public:
   explicit WritableWindow(Process& process);
