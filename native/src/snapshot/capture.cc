@@ -12,6 +12,7 @@
 
 #include "snapshot/layout.h"
 #include "snapshot/page_transfer.h"
+#include "snapshot/processor_turns.h"
 #include "snapshot/rebuild.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -113,8 +114,12 @@ std::vector<uint64_t> own_pages(const std::vector<uint64_t>& pages, const std::v
 /// that changes mappings would wait for the scan (mmap_lock).
 class CollectBeside {
  public:
-  CollectBeside(EngineState& state, const std::vector<Vma>& maps)
-      : state_(state), beside_(state.background, [this, &maps, dense = state.dense_ranges(maps)] { collect(maps, dense); }) {}
+  CollectBeside(EngineState& state, const std::vector<Vma>& maps, const ProcessorTurns& turns)
+      : state_(state), beside_(state.background, [this, &maps, &turns, dense = state.dense_ranges(maps)] {
+          turns.join();
+          collect(maps, dense);
+          turns.leave();
+        }) {}
 
   void wait() { beside_.wait(); }
   const Written& written() const { return written_; }
@@ -250,11 +255,15 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   Snapshot* before = state.current ? &state.at(*state.current) : nullptr;
   const bool stood_still = !state.moved;
 
-  snapshot->program_break = read_program_break(process);
   std::optional<tracee::WritableWindow> writable;
-  if (!first && state.window && process.window) writable.emplace(process);
+  const auto footing = ask_footing(process, !first && state.window && process.window ? &writable : nullptr);
+  snapshot->program_break = footing.program_break;
+  ProcessorTurns turns(footing.processor);
   std::optional<CollectBeside> collecting;
-  if (!first) collecting.emplace(state, snapshot->maps);
+  if (!first) {
+    turns.take_turns();
+    collecting.emplace(state, snapshot->maps, turns);
+  }
   for (auto& [tid, tracee] : process.tracees()) {
     if (tracee->parked()) continue;
     const SavedThread* earlier = nullptr;
@@ -276,6 +285,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
     }
   } else {
     collecting->wait();
+    turns.work_at_once();
     capture_later(state, *snapshot, *collecting);
     writable.reset();
     state.baseline.emplace(snapshot->pages, snapshot->held);

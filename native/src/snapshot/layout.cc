@@ -192,7 +192,15 @@ std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vecto
   return result;
 }
 
-uint64_t read_program_break(tracee::Process& process) { return static_cast<uint64_t>(RemoteSyscalls(process).call(SYS_brk, 0)); }
+Footing ask_footing(tracee::Process& process, std::optional<tracee::WritableWindow>* writable) {
+  RemoteSyscalls remote(process);
+  RemoteCall calls[] = {{SYS_brk, {0}}, {SYS_getcpu, {remote.buffer()}}};
+  if (writable) writable->emplace(process, calls);
+  else remote.batch(calls);
+  Footing footing{.program_break = static_cast<uint64_t>(calls[0].result)};
+  if (calls[1].result == 0) remote.get(&footing.processor, sizeof footing.processor);
+  return footing;
+}
 
 std::vector<Vma> restore_layout(tracee::Process& process, const Layout& from, const std::vector<Vma>& wanted, uint64_t program_break, const OpenMapped& open_mapped) {
   RemoteSyscalls remote(process);

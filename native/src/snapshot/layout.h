@@ -4,17 +4,25 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "memory/maps.h"
 #include "tracee/process.h"
+#include "tracee/window.h"
 #include "util/range_set.h"
 #include "util/unique_fd.h"
 
 namespace rollpoint::snapshot {
 
-uint64_t read_program_break(tracee::Process& process);
+/// What is asked for in one stop before anything is scanned beside us.
+struct Footing {
+  uint64_t program_break = 0;
+  int processor = -1;  // that the process's calls run on
+};
+/// `writable`: likewise made.
+Footing ask_footing(tracee::Process& process, std::optional<tracee::WritableWindow>* writable = nullptr);
 
 /// Mappings that a snapshot is about: all but the kernel's own and ours. Cuts our scratch pages out where the
 /// kernel has merged them with a neighbour. Notes it when the program has put something else over our window.

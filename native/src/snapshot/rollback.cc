@@ -14,6 +14,7 @@
 
 #include "snapshot/layout.h"
 #include "snapshot/page_transfer.h"
+#include "snapshot/processor_turns.h"
 #include "snapshot/rebuild.h"
 #include "snapshot/rename.h"
 #include "snapshot/rollback_error.h"
@@ -152,9 +153,15 @@ void write_from_outside(EngineState& state, const Snapshot& target, std::span<co
 /// collected beside that.
 class Collecting {
  public:
-  Collecting(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps)
+  Collecting(EngineState& state, const Snapshot& target, const std::vector<Vma>& maps, ProcessorTurns& turns)
       : collect_([this, &state, &maps] { written_ = state.collect(maps, state.dense_ranges(maps), DirtyTracker::Then::kKeep); }) {
-    if (target.state.events.memfds.empty() && target.state.system_v.segments.empty()) beside_.emplace(state.background, collect_);
+    if (!target.state.events.memfds.empty() || !target.state.system_v.segments.empty()) return;
+    turns.take_turns();
+    beside_.emplace(state.background, [this, &turns] {
+      turns.join();
+      collect_();
+      turns.leave();
+    });
   }
 
   /// Once.
@@ -180,16 +187,18 @@ bool asks_for_attributes_only(EngineState& state, const Snapshot& target) {
 /// The layout as it is, and, where nothing that a rollback does before could touch memory, what has been written: asked for
 /// from its first moment on.
 struct Ahead {
-  Ahead(EngineState& state, const Snapshot& target) : program_break(read_program_break(state.process)), maps(tracked_maps(state.process)) {
-    if (leaves_memory_alone(state, target)) collecting.emplace(state, target, maps);
-  }
+  Ahead(EngineState& state, const Snapshot& target) : Ahead(state, target, ask_footing(state.process)) {}
   Ahead(const Ahead&) = delete;
 
   const uint64_t program_break;
   std::vector<Vma> maps;
-  std::optional<Collecting> collecting;  // refers to maps
+  ProcessorTurns turns;
+  std::optional<Collecting> collecting;  // last: it refers to the others
 
  private:
+  Ahead(EngineState& state, const Snapshot& target, const Footing& footing) : program_break(footing.program_break), maps(tracked_maps(state.process)), turns(footing.processor) {
+    if (leaves_memory_alone(state, target)) collecting.emplace(state, target, maps, turns);
+  }
   bool leaves_memory_alone(EngineState& state, const Snapshot& target) {
     if (maps != target.maps || program_break != target.program_break) return false;
     if (!std::ranges::equal(state.process.tracees(), target.threads, {}, [](auto& entry) { return entry.first; }, [](auto& entry) { return entry.first; })) return false;
@@ -275,17 +284,23 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
   if (!ahead.collecting) ahead.maps = std::move(layout);
   auto& maps = ahead.maps;
   restore_mapping_names(state.process, maps, target.maps);
-  restore_attributes(state, target, maps, result.warnings);
+  // What is asked for changes no memory, and would wait for the scan.
+  const bool attributes_later = ahead.collecting.has_value();
+  if (!attributes_later) restore_attributes(state, target, maps, result.warnings);
   if (!target.policies.empty() || (state.current && !state.at(*state.current).policies.empty()))
     for (auto& warning : restore_mapping_policies(state.process, maps, target.policies)) result.warnings.push_back(std::move(warning));
   util::fault_point("layout");
-  if (!ahead.collecting) ahead.collecting.emplace(state, target, maps);
+  if (!ahead.collecting) ahead.collecting.emplace(state, target, maps, ahead.turns);
   for (auto& warning : resources::restore_process_state(state.process, target.state, place)) result.warnings.push_back(std::move(warning));
   util::fault_point("state");
   for (auto& [tid, saved] : target.threads)
     for (auto& warning : restore_kernel_state(state.process, state.process.at(tid), saved)) result.warnings.push_back(std::move(warning));
   util::fault_point("threadState");
-  const auto written = restore_memory(state, target, maps, ahead.collecting->take());
+  auto collected = ahead.collecting->take();
+  if (attributes_later) restore_attributes(state, target, maps, result.warnings);
+  ahead.turns.work_at_once();
+  const auto written = restore_memory(state, target, maps, std::move(collected));
+  ahead.turns.end();
   result.pages_written = written.size();
   files.finish(target.state.files);
   util::fault_point("memory");

@@ -6,6 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "tracee/hand_over.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
@@ -67,8 +70,13 @@ void keep_from_children(Process& process) {
   RemoteSyscalls(process).batch(calls);
 }
 
-WritableWindow::WritableWindow(Process& process) : process_(process), range_{process.window->start, process.window->start + Window::kHeadBytes + Window::kRing * memory::kPageSize} {
-  RemoteSyscalls(process).require("mprotect", SYS_mprotect, range_.start, range_.bytes(), PROT_READ | PROT_WRITE);
+WritableWindow::WritableWindow(Process& process, std::span<RemoteCall> with)
+    : process_(process), range_{process.window->start, process.window->start + Window::kHeadBytes + Window::kRing * memory::kPageSize} {
+  std::vector<RemoteCall> calls(with.begin(), with.end());
+  calls.push_back({SYS_mprotect, {range_.start, range_.bytes(), PROT_READ | PROT_WRITE}});
+  RemoteSyscalls(process).batch(calls);
+  if (calls.back().result < 0) throw util::SysError("mprotect in the program", static_cast<int>(-calls.back().result));
+  std::copy_n(calls.begin(), with.size(), with.begin());
 }
 
 WritableWindow::~WritableWindow() {

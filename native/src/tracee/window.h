@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "memory/page.h"
@@ -14,6 +15,7 @@
 namespace rollpoint::tracee {
 
 class Process;
+struct RemoteCall;
 
 /// Two words for each page that crosses, and slots to hold some: the first word is not zero until the page is there, for
 /// whoever gathers it the address that it comes from; the second is the address that it goes to.
@@ -77,7 +79,8 @@ void close_window(Process& process);
 /// writable memory.
 class WritableWindow {
  public:
-  explicit WritableWindow(Process& process);
+  /// `with` are made in the same stop.
+  WritableWindow(Process& process, std::span<RemoteCall> with);
   ~WritableWindow();
   WritableWindow(const WritableWindow&) = delete;
 
