@@ -77,11 +77,18 @@ function receiveRows({ session, keep: same, rows: more }) {
 function receiveViewing({ id }) {
   if (id === viewing) return;
   viewing = id;
-  mark.hidden = id === null;
+  hideFoot(mark, id === null);
   markText.textContent = id === null ? '' : `Viewing snapshot ${id}`;
   // A look of the page's own: the selection may have gone on since.
   if (id !== null && indexOf.has(id) && looks === 0) select(id);
   else if (rows.length > 0) render();
+}
+
+/** What had the keyboard in a line that goes leaves it to the rows. */
+function hideFoot(foot, hidden) {
+  const focus = hidden && foot.contains(document.activeElement);
+  foot.hidden = hidden;
+  if (focus) shown.get(kept.selected)?.element.focus({ preventScroll: true });
 }
 
 function receiveEmpty({ text, button }) {
@@ -323,7 +330,7 @@ window.addEventListener('message', ({ data }) => {
       if (data.keyboard && !document.hasFocus()) window.focus();
       return setLooks(looks - 1);
     case 'history':
-      history.hidden = data.text === null;
+      hideFoot(history, data.text === null);
       historyText.textContent = data.text ?? '';
       return undefined;
     case 'reveal':

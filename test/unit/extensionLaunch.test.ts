@@ -223,10 +223,16 @@ describe('package.json', () => {
   });
 
   it('keeps the texts of what it contributes apart', () => {
-    const { commands, configuration } = contributes;
-    const shown = [...commands, ...Object.values(configuration.properties)].flatMap((entry) =>
-      Object.entries(entry as object).filter(([name]) => /^(title|shortTitle|(markdownD|d)escription)$/.test(name)),
-    );
+    const { commands, configuration, debuggers } = contributes;
+    const attributes = debuggers.flatMap(({ configurationAttributes: { launch, attach } }) => [launch, attach]);
+    const shown: [string, string][] = [];
+    JSON.stringify([commands, configuration, attributes], (name: string, value: unknown) => {
+      const texts = Array.isArray(value) ? (value as unknown[]) : [value];
+      if (/^(title|shortTitle|(markdownD|d)escription|(markdownE|e)numDescriptions|patternErrorMessage)$/.test(name)) {
+        shown.push(...texts.filter((text) => typeof text === 'string').map((text): [string, string] => [name, text]));
+      }
+      return value;
+    });
     expect(shown).to.not.have.length(0);
     for (const [name, text] of shown) expect(text, name).to.match(/^%.+%$/);
   });
