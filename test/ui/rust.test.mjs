@@ -1,11 +1,12 @@
 // The timeline of a Rust program with threads, by mouse and by keyboard: looks, restores, the history of a watch, a
-// comparison, and a search for a change, once cancelled and once to its end.
+// comparison, and a search for a change, once cancelled and once to its end, in each kind of theme; what if.
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import * as path from 'node:path';
 import { checkout } from '../host/location.mjs';
+import { seriousFaults, setTheme, themes } from './accessibility.mjs';
 import { openWorkbench } from './workbench.mjs';
 
 const file = 'ferry.rs';
@@ -90,8 +91,6 @@ describe('a Rust program', function () {
     expect(await workbench.timeline.locator('.row.changed').evaluateAll((rows) => rows.map((row) => Number(row.dataset.id)))).to.deep.equal([4]);
     for (const call of [1, 4]) expect(await workbench.description(call)).to.include(`#${call} · ${call === 4} · `);
     await workbench.screenshot('rust-history');
-    await workbench.timeline.locator('#history').getByText('Close').click();
-    await workbench.timeline.locator('#history').waitFor({ state: 'hidden' });
   });
 
   it('compares two moments by keys', async () => {
@@ -100,19 +99,38 @@ describe('a Rust program', function () {
     await workbench.tab('Snapshot 1 ↔ Snapshot 2').waitFor();
     await workbench.diffLine('original', 'boarding: i64 = 5').first().waitFor();
     await workbench.diffLine('modified', 'boarding: i64 = 15').first().waitFor();
-    await workbench.screenshot('rust-compare');
+  });
+
+  it('can be read and used in every theme, with a past on screen, a history and a comparison', async () => {
+    await workbench.timeline.getByText('Viewing snapshot 1').waitFor();
+    await workbench.timeline.getByText(`History of ${expression}`).waitFor();
+    // Where it rests, a card opens over the rows.
+    await workbench.debugToolbar.hover();
+    await workbench.timeline.locator('#card').waitFor({ state: 'hidden' });
+    for (const kind of Object.keys(themes)) {
+      await setTheme(workbench, kind);
+      await workbench.screenshot(`rust-compare${kind.replace('vscode', '')}`);
+      expect(await seriousFaults(workbench), kind).to.deep.equal([]);
+    }
     await workbench.timeline.getByText('Return to present').click();
     await shows(4);
     await workbench.hasKeyboard();
+    await workbench.timeline.locator('#history').getByText('Close').click();
+    await workbench.timeline.locator('#history').waitFor({ state: 'hidden' });
+    await setTheme(workbench, 'vscode-dark');
   });
 
-  it('ends a search that is cancelled where it was', async () => {
+  it('shows a search in every theme, and ends it where it was when it is cancelled', async () => {
     // Until the file is there again the program waits on its way to the last port.
     rmSync(gate);
     await searchFor(expression);
     const progress = workbench.notification(`Finding where ${expression} changed`);
     await progress.getByText('Between snapshots 3 and 4').waitFor();
-    await workbench.screenshot('rust-search');
+    expect(await seriousFaults(workbench)).to.deep.equal([]);
+    for (const kind of Object.keys(themes)) {
+      await setTheme(workbench, kind);
+      await workbench.screenshot(`rust-search${kind.replace('vscode', '')}`);
+    }
     await progress.getByText('Cancel', { exact: true }).click();
     await progress.waitFor({ state: 'hidden' });
     await shows(4);
@@ -141,5 +159,22 @@ describe('a Rust program', function () {
     await workbench.press('F5');
     await workbench.waitForVariable('boarding', '25');
     await workbench.screenshot('rust-branch');
+  });
+
+  it('asks what if by keys, and shows the outcomes side by side', async () => {
+    await workbench.select(2);
+    await workbench.press('b');
+    await workbench.inputTitled('Branch from snapshot 2 with').waitFor();
+    await workbench.page.keyboard.insertText('ferry.aboard = 1000');
+    await workbench.press('Enter');
+    await workbench.inputTitled('Branch from snapshot 2 with ferry.aboard = 1000').waitFor();
+    await workbench.pickByKeys('next breakpoint');
+    const told = workbench.notification('With ferry.aboard = 1000 at snapshot 2, the program stands at ferry::call_at');
+    await told.waitFor();
+    await shows(3);
+    await told.getByText('Compare', { exact: true }).click();
+    await workbench.diffLine('original', 'aboard: 45').first().waitFor();
+    await workbench.diffLine('modified', 'aboard: 1025').first().waitFor();
+    await workbench.screenshot('rust-branch-compared');
   });
 });

@@ -9,11 +9,12 @@ import { checkout } from '../host/location.mjs';
 
 const screens = path.join(checkout, 'test/output/screens');
 const paneTitle = 'Snapshots';
+const memoryViewer = path.join(checkout, 'test/ui/memoryViewer');
 
 /** Opens a copy of the sample in a window of its own, with the extension installed. */
 export async function openWorkbench({ size = { width: 1280, height: 800 }, userSettings, trustPrompt } = {}) {
   const { folder, remove } = copySample({ build: false });
-  const server = await startServer({ userSettings, trustPrompt, installed: [checkout], driver: false });
+  const server = await startServer({ userSettings, trustPrompt, installed: [checkout, memoryViewer], driver: false });
   const browser = await launchBrowser();
   const context = await browser.newContext({ viewport: size });
   const page = await context.newPage();
@@ -57,6 +58,10 @@ class Workbench {
     this.timeline = page
       .frameLocator('iframe.webview[src*="extensionId=rollpoint.rollpoint"]')
       .frameLocator('iframe#active-frame');
+    this.bytes = page
+      .frameLocator('iframe.webview[src*="extensionId=ms-vscode.hexeditor"]')
+      .frameLocator('iframe#active-frame')
+      .locator('#bytes');
     this.rows = this.timeline.locator('.row');
     this.debugToolbar = page.locator('.debug-toolbar');
     this.stoppedLine = page.locator('.debug-top-stack-frame-line').first();
@@ -181,11 +186,18 @@ class Workbench {
     });
   }
 
-  /** By its name in the list of themes. */
-  async setTheme(name) {
-    await this.command('Preferences: Color Theme');
-    await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
-    await this.typeIntoInput(name);
+  /** As `command`, without a mouse: the title is to be the first that the palette offers. */
+  async commandByKeys(title) {
+    await this.openPalette(title);
+    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title }).waitFor();
+    await this.press('Enter');
+  }
+
+  /** Types into the list that is open, and takes what it offers for that. */
+  async pickByKeys(text) {
+    await this.page.keyboard.insertText(text);
+    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: text.trim() }).waitFor();
+    await this.press('Enter');
   }
 
   /** VS Code closes it where a stop moves the keyboard to the editor meanwhile; then it is opened again, as anybody would. */
@@ -277,6 +289,24 @@ class Workbench {
   /** A row of the Watch view. */
   watch(expression) {
     return this.page.locator('.debug-watch .monaco-list-row', { has: this.page.locator('.name', { hasText: expression }) });
+  }
+
+  /** Opens the memory that a row of Variables or Watch points to, in an editor beside the source. */
+  async viewMemory(row) {
+    await row.hover();
+    await row.locator('.action-label[aria-label^="View Binary Data"]').click();
+    await this.bytes.waitFor();
+  }
+
+  /** Waits until the Memory view shows these bytes, in hex, from its first one on. */
+  async showsBytes(bytes) {
+    await this.bytes.filter({ hasText: new RegExp(`^${bytes}`) }).waitFor();
+  }
+
+  /** Waits until the Disassembly view has the program at the first instruction of one of these lines. */
+  async disassembles(...lines) {
+    const row = this.page.locator('.disassembly-view .monaco-list-row', { has: this.page.locator('.codicon-debug-stackframe') });
+    await row.filter({ hasText: new RegExp(`^\\s*(${lines.join('|')}): `) }).waitFor();
   }
 
   notification(text) {
