@@ -233,6 +233,22 @@ for (const tracker of trackers) {
       }
     });
 
+    it('captures a program that has as many mappings as it may', async () => {
+      rig = await Rig.launch('crowded', [], { tracker });
+      await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+      await rig.continueToBreakpoint();
+      await rig.core.capture({ tid: rig.pid, files: 'keep' });
+      await rig.continueToBreakpoint();
+      await rig.core.capture({ tid: rig.pid, files: 'keep' });
+      for (const id of [1, 2, 1]) {
+        await rig.core.rollback(id);
+        expect(await rig.core.verify(id)).to.deep.equal([]);
+      }
+      await rig.clearBreakpoints();
+      const end = await rig.continue();
+      expect(end, await rig.allOutput()).to.deep.include({ type: 'exited', code: 0 });
+    });
+
     it('gives back what the kernel keeps: directory, limits, pending signals, timers, names', async () => {
       rig = await Rig.launch('attributes', [], { tracker });
       await rig.breakAt('at_armed', 'at_changed');

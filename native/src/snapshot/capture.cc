@@ -141,11 +141,11 @@ class CollectBeside {
   util::Beside beside_;  // last: it refers to the others
 };
 
-void capture_later(EngineState& state, Snapshot& snapshot, const CollectBeside& collected) {
+void capture_later(EngineState& state, Snapshot& snapshot, const CollectBeside& collected, By by) {
   const Written& written = collected.written();
   const auto over_files = state.held_over_files(snapshot.maps, &written);
   RangeSet guards;
-  if (state.tracker->precise()) guards = copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), By::kThreadItself);
+  if (state.tracker->precise()) guards = copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), by);
   snapshot.held = util::unite(util::unite(collected.held_elsewhere(), over_files), util::subtract(util::subtract(written.dense, written.dropped), guards));
   for (auto& range : filled_shared_memory(state.process, snapshot.maps)) snapshot.held.add(range.start, range.end);
   for (auto& range : util::subtract(state.baseline->held, snapshot.held))
@@ -158,11 +158,11 @@ void capture_later(EngineState& state, Snapshot& snapshot, const CollectBeside& 
   append_pages(appeared, util::subtract(snapshot.held, state.baseline->held));
   if (state.tracker->precise()) {
     std::erase_if(appeared, [&](uint64_t page) { return snapshot.pages.find(page) != PageId::kInBase; });
-    copy_pages(state, snapshot, appeared, By::kThreadItself);
+    copy_pages(state, snapshot, appeared, by);
   } else {
     std::vector<uint64_t> stayed;
     append_pages(stayed, util::intersect(snapshot.held, state.baseline->held));
-    copy_pages(state, snapshot, appeared, By::kThreadItself);
+    copy_pages(state, snapshot, appeared, by);
     copy_changed_pages(state, snapshot, stayed);
   }
   state.carried.clear();
@@ -286,7 +286,7 @@ CaptureResult capture(EngineState& state, const CaptureOptions& options) {
   } else {
     collecting->wait();
     turns.work_at_once();
-    capture_later(state, *snapshot, *collecting);
+    capture_later(state, *snapshot, *collecting, writable && *writable ? By::kThreadItself : By::kUs);
     writable.reset();
     state.baseline.emplace(snapshot->pages, snapshot->held);
   }

@@ -75,11 +75,12 @@ WritableWindow::WritableWindow(Process& process, std::span<RemoteCall> with)
   std::vector<RemoteCall> calls(with.begin(), with.end());
   calls.push_back({SYS_mprotect, {range_.start, range_.bytes(), PROT_READ | PROT_WRITE}});
   RemoteSyscalls(process).batch(calls);
-  if (calls.back().result < 0) throw util::SysError("mprotect in the program", static_cast<int>(-calls.back().result));
+  open_ = calls.back().result == 0;
   std::copy_n(calls.begin(), with.size(), with.begin());
 }
 
 WritableWindow::~WritableWindow() {
+  if (!open_) return;
   try {
     RemoteSyscalls(process_).call(SYS_mprotect, range_.start, range_.bytes(), PROT_READ);
   } catch (const util::CodedError&) {

@@ -81,12 +81,15 @@ class WritableWindow {
  public:
   /// `with` are made in the same stop.
   WritableWindow(Process& process, std::span<RemoteCall> with);
+  /// False where the program has as many mappings as it may: this splits one.
+  explicit operator bool() const { return open_; }
   ~WritableWindow();
   WritableWindow(const WritableWindow&) = delete;
 
  private:
   Process& process_;
   util::Range range_;
+  bool open_ = false;
 };
 
 }  // namespace rollpoint::tracee
