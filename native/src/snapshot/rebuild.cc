@@ -126,6 +126,7 @@ RollbackResult rebuild(EngineState& state, SnapshotId id) {
     state.hooks.log("The program was killed; " + name_of(born) + " takes the place of " + name_of(before) + ".");
     rename_thread(state, before, born);
     if (state.led_session) lead_session(process);
+    tracee::keep_from_children(process);
     state.any_thread_id = true;
     track_anew(state);
     check_feasible(state, target);
