@@ -382,14 +382,16 @@ RollbackResult rollback(EngineState& state, SnapshotId id, const resources::Plac
   // Where the process has not run since a snapshot, that is the way back should this fail.
   const SnapshotId refuge = state.moved ? 0 : state.current.value_or(0);  // 0 is no snapshot's id
   if (!feasible) check_readable(state);
-  Ahead ahead(state, target);
-  if (!feasible) check_feasible(state, target, ahead.maps);
+  std::optional<Ahead> ahead;
+  ahead.emplace(state, target);
+  if (!feasible) check_feasible(state, target, ahead->maps);
   try {
-    auto result = apply(state, target, place, ahead);
+    auto result = apply(state, target, place, *ahead);
     result.micros = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
     return result;
   } catch (const std::exception& error) {
     const std::string what = error.what();
+    ahead.reset();  // it may still be collecting, beside what follows
     state.moved = state.broken = true;
     if (refuge && refuge != id) {
       try {

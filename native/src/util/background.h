@@ -24,10 +24,11 @@ class Background {
   }
   Background(const Background&) = delete;
 
-  /// One at a time: `wait` before the next.
+  /// One at a time: waits for the one before, whose failure is lost.
   void start(std::function<void()> work) {
     {
-      std::lock_guard lock(mutex_);
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return !busy_; });
       work_ = std::move(work);
       failure_ = nullptr;
       busy_ = true;
