@@ -123,6 +123,45 @@ static void check_changed_signals(void) {
   check_alternate(1);
 }
 
+// A sleep in progress that is told in place what remains, as sleep(3) does it: the kernel tells whenever it is
+// interrupted, and it is at each snapshot.
+static struct timespec remaining = {100000, 0}, noted;
+static pid_t sleeping;
+
+static void* sleep_long(void* unused) {
+  (void)unused;
+  __atomic_store_n(&sleeping, (pid_t)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+  nanosleep(&remaining, &remaining);
+  state_fail("sleep", "has ended");
+}
+
+static void await_sleep(void) {
+  char path[64], line[256] = "";
+  while (!__atomic_load_n(&sleeping, __ATOMIC_SEQ_CST)) usleep(500);
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", sleeping);
+  while (!strstr(line, ") S ")) {
+    FILE* file = fopen(path, "r");
+    check_true("stat", file && fgets(line, sizeof line, file));
+    fclose(file);
+    usleep(20000);
+  }
+}
+
+static int is_less(struct timespec a, struct timespec b) { return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec; }
+
+static void note_sleep(void) {
+  const struct timespec whole = {100000, 0};
+  noted = remaining;
+  check_true("the sleep has been interrupted", noted.tv_sec > 50000 && is_less(noted, whole));
+}
+
+// What the kernel tells has the slack of the timer in it, 50 µs each time that a sleep is issued again.
+static void check_sleep(void) {
+  struct timespec most = {noted.tv_sec, noted.tv_nsec + 5000000};
+  if (most.tv_nsec >= 1000000000) most.tv_sec += 1, most.tv_nsec -= 1000000000;
+  check_true("what remains of a sleep is not more than before", !is_less(most, remaining));
+}
+
 static void set_up_timers(void) {
   block(SIG_BLOCK, SIGALRM);
   block(SIG_BLOCK, SIGUSR1);
@@ -135,6 +174,9 @@ static void set_up_timers(void) {
   must("timer_settime", timer_settime(first_timer, 0, &setting, NULL));
   setting.it_value.tv_sec = 3000;
   must("timer_settime", timer_settime(second_timer, 0, &setting, NULL));
+  pthread_t thread;
+  check("pthread_create", pthread_create(&thread, NULL, sleep_long, NULL), 0);
+  await_sleep();
 }
 
 static void check_remaining(const char* what, timer_t timer, long about, long interval) {
@@ -145,6 +187,7 @@ static void check_remaining(const char* what, timer_t timer, long about, long in
 }
 
 static void check_timers(void) {
+  note_sleep();
   struct itimerval interval;
   getitimer(ITIMER_REAL, &interval);
   check_true("interval timer", interval.it_value.tv_sec > 700 && interval.it_interval.tv_sec == 5);
@@ -162,6 +205,7 @@ static void change_timers(void) {
 }
 
 static void check_changed_timers(void) {
+  check_sleep();
   struct itimerval interval;
   getitimer(ITIMER_REAL, &interval);
   check("interval timer is off", interval.it_value.tv_sec, 0);

@@ -4,6 +4,12 @@ import { describeKind } from '../../support/stateKinds';
 const program = 'attributes';
 
 describeKind({ kind: 'Signals: actions, masks, pending ones with their data, alternate stack', program, args: ['signals'], expected: 'restored' });
-describeKind({ kind: 'Timers: interval and POSIX, with what remained', program, args: ['timers'], expected: 'restored' });
+describeKind({
+  kind: 'Timers: interval and POSIX, sleeps in progress, with what remained',
+  program,
+  args: ['timers'],
+  expected: 'restored',
+  note: 'A call that does not count down in memory (usleep, poll with a time limit) waits for its whole time again.',
+});
 describeKind({ kind: 'Working directory, umask, soft limits, process name', program, args: ['process'], expected: 'restored' });
 describeKind({ kind: 'Thread names and affinity', program, args: ['threads'], expected: 'restored' });
