@@ -62,8 +62,8 @@ export class Gdb {
       }
     });
     // After `^running`: breakpoints are inserted in between, and with "Command aborted." gdb does not say which was not.
-    this.backend.on('resultAsync', (kind: string, result: { msg?: string; 'cdt-command'?: string }) => {
-      if (kind === 'error' && result['cdt-command'] === undefined) {
+    this.backend.on('resultAsync', (kind: string, result: { msg?: string; 'cdt-token'?: string; 'cdt-command'?: string }) => {
+      if (kind === 'error' && result['cdt-token'] && result['cdt-command'] === undefined) {
         const words = this.remarks.replace(/^Warning:\n/, '').replaceAll(/\s*\n\s*/g, ' ').trim();
         listener.aborted(new GdbError(words || (result.msg ?? 'gdb gives no reason.')));
       }
