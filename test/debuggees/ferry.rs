@@ -1,5 +1,8 @@
 // A ferry: at each of four ports passengers come aboard, while a thread that lives for that call tolls a bell.
 // On the way to the last port it waits until the file that its first argument names exists; then it is late.
+// With a port of this machine as its second argument it tells whoever listens there which port it leaves.
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Barrier;
@@ -51,6 +54,7 @@ fn call_at(ferry: &mut Ferry, port: &str, boarding: i64, bell: &Barrier) {
 
 fn main() {
     let gate = std::env::args().nth(1).expect("the file to wait for");
+    let mut radio = std::env::args().nth(2).map(|port| TcpStream::connect(format!("127.0.0.1:{port}")).expect("somebody listens"));
     let mut ferry = Ferry { aboard: 0, late: false, called_at: Vec::new() };
     for (number, port) in PORTS.iter().enumerate() {
         if number == 3 {
@@ -65,6 +69,9 @@ fn main() {
             leaving.store(true, Ordering::SeqCst);
             bell.wait();
         });
+        if let Some(radio) = &mut radio {
+            writeln!(radio, "left {port}").expect("somebody listens");
+        }
     }
     println!("tolled {}", TOLLED.load(Ordering::SeqCst));
 }

@@ -1,8 +1,10 @@
 // The timeline of a Rust program with threads, by mouse and by keyboard: looks, restores, the history of a watch, a
-// comparison, and a search for a change, once cancelled and once to its end, in each kind of theme; what if.
+// comparison, and a search for a change, once cancelled and once to its end, in each kind of theme; what if; when
+// snapshots are taken and thinned out; the question before a restore that does not bring everything back.
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import * as path from 'node:path';
 import { checkout } from '../host/location.mjs';
@@ -18,7 +20,10 @@ describe('a Rust program', function () {
   this.bail(true);
   let workbench;
   let gate;
+  const connections = [];
+  const server = createServer((socket) => connections.push(socket.on('error', () => undefined).resume()));
   before(async () => {
+    await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
     workbench = await openWorkbench({
       userSettings: {
         'debug.internalConsoleOptions': 'neverOpen',
@@ -34,10 +39,18 @@ describe('a Rust program', function () {
     expect(spawnSync(rustc, ['-g', '-C', 'opt-level=0', file, '-o', 'build/ferry'], { cwd: folder, stdio: 'inherit' }).status).to.equal(0);
     gate = path.join(folder, 'build/gate');
     writeFileSync(gate, '');
-    const configuration = { type: 'rollpoint', request: 'launch', name: 'A ferry', program: '${workspaceFolder}/build/ferry', args: [gate] };
-    writeFileSync(path.join(folder, '.vscode/launch.json'), JSON.stringify({ version: '0.2.0', configurations: [configuration] }));
+    const ferry = { type: 'rollpoint', request: 'launch', program: '${workspaceFolder}/build/ferry' };
+    const configurations = [
+      { ...ferry, name: 'A ferry', args: [gate] },
+      { ...ferry, name: 'With a radio', args: [gate, String(server.address().port)], snapshots: { auto: 'everyStop', memoryLimit: '400KiB' } },
+    ];
+    writeFileSync(path.join(folder, '.vscode/launch.json'), JSON.stringify({ version: '0.2.0', configurations }));
   });
-  after(() => workbench?.close());
+  after(async () => {
+    await workbench?.close();
+    for (const socket of connections) socket.destroy();
+    server.close();
+  });
   afterEach(async function () {
     if (this.currentTest.state === 'failed') await workbench?.tellFailure('rust');
   });
@@ -176,5 +189,66 @@ describe('a Rust program', function () {
     await workbench.diffLine('original', 'aboard: 45').first().waitFor();
     await workbench.diffLine('modified', 'aboard: 1025').first().waitFor();
     await workbench.screenshot('rust-branch-compared');
+    await workbench.press('Shift+F5');
+    await workbench.debugToolbar.waitFor({ state: 'hidden' });
+  });
+
+  const question = (id) => workbench.notification(`Restoring snapshot ${id} does not bring everything back.`);
+  const stepBackTo = async (id, answer) => {
+    await workbench.stoppedLine.waitFor();
+    await workbench.toolbarButton('Step Back').click();
+    if (answer) await question(id).getByText(answer).click();
+    await workbench.currentRow(id).waitFor();
+    await shows(1);
+  };
+  const goOnTo = async (id, call) => {
+    await workbench.stoppedLine.waitFor();
+    await workbench.press('F5');
+    await workbench.currentRow(id).waitFor();
+    await shows(call);
+  };
+
+  it('takes snapshots at every stop where it is told to', async () => {
+    await workbench.commandByKeys('Debug: Select and Start Debugging');
+    await workbench.pickByKeys('With a radio');
+    await workbench.currentRow(1).waitFor();
+    await shows(1);
+    await workbench.stoppedLine.waitFor();
+    await workbench.press('F10');
+    await workbench.currentRow(2).waitFor();
+    expect(await workbench.description(2)).to.include(' · step · ');
+    // What is pinned stays, whatever is evicted.
+    await workbench.rowAction(2, 'Pin');
+    await workbench.row(2).locator('.badge.pin').waitFor();
+    await shows(1);
+    await goOnTo(3, 2);
+  });
+
+  it('asks before a restore that does not bring everything back, until told not to in this session', async () => {
+    await workbench.stoppedLine.waitFor();
+    await workbench.toolbarButton('Step Back').click();
+    await question(2).waitFor();
+    expect(await question(2).innerText()).to.match(/Since the snapshot 12 bytes went to 127\.0\.0\.1/);
+    await workbench.screenshot('rust-consent');
+    await question(2).getByText('Restore anyway').click();
+    await workbench.currentRow(2).waitFor();
+    await shows(1);
+    await goOnTo(4, 2);
+    await stepBackTo(2, "Restore, don't ask again in this session");
+    await goOnTo(5, 2);
+    await stepBackTo(2);
+    expect(await question(2).count()).to.equal(0);
+  });
+
+  it('thins out what does not fit the memory limit, and says so in the status bar', async () => {
+    const evicted = workbench.page.locator('.statusbar-item', { hasText: /\d+ · \d+ KiB · [\d.]+ [µm]s · \d+ evicted/ });
+    for (let id = 6; id < 40 && (await evicted.count()) === 0; id++) {
+      await goOnTo(id, 2);
+      await stepBackTo(2);
+    }
+    await evicted.waitFor();
+    await evicted.hover();
+    await workbench.page.locator('.workbench-hover-container', { hasText: /evicted/ }).waitFor();
+    await workbench.screenshot('rust-evicted');
   });
 });
