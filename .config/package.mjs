@@ -33,6 +33,7 @@ function fill() {
   for (const name of ['LICENSE', 'package.nls.json']) copyFileSync(at(name), path.join(stage, name));
   for (const name of ['README.md', 'CHANGELOG.md']) writeFileSync(path.join(stage, name), shownInGallery(readFileSync(at(name), 'utf8')));
   cpSync(at('media'), path.join(stage, 'media'), { recursive: true });
+  cpSync(at('test/sample'), path.join(stage, 'sample'), { recursive: true, filter: (source) => source !== at('test/sample/build') });
   writeFileSync(path.join(stage, 'ThirdPartyNotices.txt'), thirdPartyNotices());
   const { scripts: _scripts, dependencies: _dependencies, devDependencies: _devDependencies, ...shipped } = manifest;
   writeFileSync(path.join(stage, 'package.json'), JSON.stringify(shipped, null, 2) + '\n');

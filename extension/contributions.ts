@@ -42,6 +42,8 @@ export const commandIds = {
   pickProcess: 'rollpoint.pickProcess',
   /** Of the walkthrough: says whether gdb is there, and what to do where it is not. */
   checkGdb: 'rollpoint.checkGdb',
+  /** Asks where to, unless a folder is given; gives the folder of the copy. */
+  openSample: 'rollpoint.openSample',
 } as const;
 
 /** Tools for a language model. */

@@ -9,6 +9,7 @@ import { registerCommands } from './commands';
 import { registerConfiguration } from './configuration';
 import { registerSearch } from './search';
 import { registerRestore } from './restore';
+import { registerSample } from './sample';
 import { SessionTracker } from './sessionTracker';
 import { registerPeek } from './peek';
 import { registerStatusBar } from './statusBar';
@@ -43,6 +44,7 @@ export function activate(context: vscode.ExtensionContext): RollpointApi {
     registerRestore(),
     registerSearch(tracker, view),
     registerBranch(tracker, comparing),
+    registerSample(context),
     registerStatusBar(tracker),
     registerTools(tracker),
   );

@@ -2,7 +2,8 @@
 // Must not depend on anything of the checkout but the sample.
 import { expect } from 'chai';
 import Mocha from 'mocha';
-import { existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { commandIds } from '../../extension/contributions';
@@ -44,6 +45,23 @@ function describePackage(): void {
     for (const name of ['node_modules', 'native/src', 'adapter', 'test']) expect(existsSync(file(name)), name).to.equal(false);
     const notices = readFileSync(file('ThirdPartyNotices.txt'), 'utf8');
     expect(notices).to.contain('cdt-gdb-adapter 1.7.0 (EPL-2.0)').and.to.contain('Eclipse Public License - v 2.0');
+  });
+
+  it('carries the sample project, which is copied to where the user says, and stays as it is there', async () => {
+    const parent = mkdtempSync(path.join(tmpdir(), 'rollpoint-package-'));
+    try {
+      const open = () => vscode.commands.executeCommand<vscode.Uri>(commandIds.openSample, vscode.Uri.file(parent));
+      const copy = await open();
+      const ledger = path.join(copy.fsPath, 'ledger.cpp');
+      expect(readFileSync(ledger, 'utf8')).to.contain('a million writes');
+      expect(readFileSync(path.join(copy.fsPath, '.vscode/launch.json'), 'utf8')).to.contain('Debug the ledger');
+      expect(existsSync(path.join(copy.fsPath, 'build'))).to.equal(false);
+      appendFileSync(ledger, '// the user was here');
+      await open();
+      expect(readFileSync(ledger, 'utf8')).to.contain('// the user was here');
+    } finally {
+      rmSync(parent, { recursive: true });
+    }
   });
 
   it('has no picture and no link in its pages that leads nowhere', () => {
