@@ -194,7 +194,7 @@ bool Engine::has_snapshots() const { return !state_->snapshots.empty(); }
 
 bool Engine::park_at_exit(tracee::Tracee& tracee) {
   // Looking after one that has a filter may kill it.
-  if (state_->process.status_field("Seccomp") != "0") return false;
+  if (state_->process.has_own_filter()) return false;
   // The last one must go: with it the process ends.
   return state_->process.visible_threads() > 1 && state_->referenced(tracee.tid()) && park_exiting_thread(state_->process, tracee);
 }

@@ -50,10 +50,8 @@ pid_t bear(Process& twin, pid_t wanted) {
   clone_args arguments{};
   arguments.flags = CLONE_FILES | CLONE_FS | CLONE_PARENT;
   for (const bool choose : {wanted != 0, false}) {
-    arguments.set_tid = choose ? remote.put(&wanted, sizeof wanted, 512) : 0;
-    arguments.set_tid_size = choose ? 1 : 0;
     try {
-      return remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments);
+      return remote.clone3(arguments, choose ? wanted : 0);
     } catch (const util::SysError& error) {
       // No privilege, or somebody has the id: a group that it led lives on.
       if (!choose || (error.error() != EPERM && error.error() != EEXIST)) throw;

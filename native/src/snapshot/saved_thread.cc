@@ -171,22 +171,18 @@ Tracee& recreate_thread(Process& process, const SavedThread& saved, bool choose)
   arguments.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_CHILD_CLEARTID;
   arguments.tls = saved.registers.fs_base;
   arguments.child_tid = saved.clear_child_tid;
-  auto clone = [&] { return remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments); };
   auto clone_as_it_was = [&]() -> pid_t {
-    arguments.set_tid = remote.put(&saved.id_inside, sizeof saved.id_inside, 512);
-    arguments.set_tid_size = 1;
     for (int left = kPatience; left > 0; --left) {
       try {
-        return clone();
+        return remote.clone3(arguments, saved.id_inside);
       } catch (const util::SysError& error) {
         if (error.error() != EEXIST) throw;
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    arguments.set_tid = arguments.set_tid_size = 0;
-    return clone();
+    return remote.clone3(arguments);
   };
-  auto& tracee = process.add(choose ? clone_as_it_was() : clone());
+  auto& tracee = process.add(choose ? clone_as_it_was() : remote.clone3(arguments));
   tracee.note_stop(PTRACE_EVENT_STOP << 16 | SIGTRAP << 8 | 0x7f);
   return tracee;
 }

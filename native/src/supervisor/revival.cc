@@ -43,15 +43,12 @@ pid_t bear(Process& parent, const Birth& birth) {
   clone_args arguments{};
   if (birth.plain_signals) arguments.flags |= CLONE_CLEAR_SIGHAND;
   arguments.exit_signal = static_cast<uint64_t>(birth.exit_signal);
-  auto clone = [&] { return remote.clone(SYS_clone3, remote.put(&arguments, sizeof arguments), sizeof arguments); };
   if (birth.id_inside) {
     if (!parent.nested()) await_burial(birth.id_inside);
-    arguments.set_tid = remote.put(&birth.id_inside, sizeof birth.id_inside, 512);
-    arguments.set_tid_size = 1;
     constexpr int kMoment = 20;  // milliseconds: somebody else's task may have it, often not for long
     for (int left = parent.nested() ? kPatience : kMoment; left > 0; --left) {
       try {
-        return clone();
+        return remote.clone3(arguments, birth.id_inside);
       } catch (const util::SysError& error) {
         if (error.error() == EPERM) break;
         if (error.error() != EEXIST) throw;
@@ -59,11 +56,9 @@ pid_t bear(Process& parent, const Birth& birth) {
       // The first process of its namespace buries there.
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    arguments.set_tid = 0;
-    arguments.set_tid_size = 0;
     constexpr int kAttempts = 8;  // somebody else may be quicker
     for (int i = 0; i < kAttempts && !parent.nested() && await_turn(birth.id_inside); ++i) {
-      const pid_t born = clone();
+      const pid_t born = remote.clone3(arguments);
       if (born == birth.id_inside) return born;
       kill(born, SIGKILL);
       while (WIFSTOPPED(parent.waiter().wait_for(born))) {
@@ -72,7 +67,7 @@ pid_t bear(Process& parent, const Birth& birth) {
       reap(parent, born);
     }
   }
-  return clone();
+  return remote.clone3(arguments);
 }
 
 void end_as(Process& parent, pid_t child, int status) {

@@ -48,8 +48,11 @@ class Process {
   /// Threads that the debugger sees.
   size_t visible_threads() const;
 
-  /// Its threads run under a seccomp filter, which is set aside for remote calls (RemoteSyscalls::set_filters_aside).
+  /// Its threads run under a seccomp filter of their own, which is set aside for remote calls
+  /// (RemoteSyscalls::set_filters_aside).
   bool filtered = false;
+  /// A filter that is not ours too, as a container's is, or that stands in our own way.
+  bool has_own_filter() const;
   /// With which its threads were seized.
   long trace_options = kTraceOptions;
 

@@ -53,7 +53,8 @@ uint64_t find_syscall_instruction(Process& process) {
 [[noreturn]] void refuse_filter() {
   throw CodedError(util::kUnsupported,
                    "The program runs under a seccomp filter, which could kill it for the system calls that a "
-                   "snapshot needs. Debugging goes on; snapshots need the filter switched off, or a privileged user.");
+                   "snapshot needs. Debugging goes on; snapshots need the filter switched off, or a privileged user. Where the "
+                   "filter is a container's, start that with --cap-add=SYS_PTRACE.");
 }
 
 // A processor that halts takes longer to wake, in a virtual machine by far, than the calls do that we wait for here.
@@ -218,14 +219,28 @@ pid_t RemoteSyscalls::clone(uint64_t number, uint64_t a, uint64_t b, uint64_t c,
   return child;
 }
 
+pid_t RemoteSyscalls::clone3(clone_args arguments, pid_t wanted) {
+  if (wanted) {
+    arguments.set_tid = put(&wanted, sizeof wanted, 512);
+    arguments.set_tid_size = 1;
+  }
+  try {
+    return clone(SYS_clone3, put(&arguments, sizeof arguments), sizeof arguments);
+  } catch (const SysError& error) {
+    if (error.error() != ENOSYS) throw;
+  }
+  if (wanted) throw SysError("clone in the program", EPERM);
+  constexpr uint64_t kFlags = 0xffffffff;  // CLONE_CLEAR_SIGHAND is clone3's alone
+  return clone(SYS_clone, (arguments.flags & kFlags) | arguments.exit_signal, 0, 0, arguments.child_tid, arguments.tls);
+}
+
 uint64_t RemoteSyscalls::spare_syscall(const Process& process) {
   return process.scratch->code + arch::kSyscallLoopSpare;
 }
 
 void RemoteSyscalls::set_filters_aside(Process& process) {
   // Filter mode 2 may answer an unexpected call with SIGSYS; strict mode 1 kills outright (seccomp(2)).
-  const auto seccomp = process.status_field("Seccomp");
-  process.filtered = seccomp == "1" || seccomp == "2";
+  process.filtered = process.has_own_filter();
   if (process.filtered && !process.injector().set_filter_aside(process.trace_options)) {
     process.filtered = false;
     refuse_filter();
@@ -256,7 +271,7 @@ void RemoteSyscalls::remove_scratch(Process& process) {
   if (!process.scratch) return;
   const Scratch scratch = *process.scratch;
   // Left where they are rather than have the program killed for their sake.
-  if (!process.filtered && (process.status_field("Seccomp") == "1" || process.status_field("Seccomp") == "2")) {
+  if (!process.filtered && process.has_own_filter()) {
     process.scratch.reset();
     return;
   }

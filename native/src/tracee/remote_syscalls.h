@@ -2,6 +2,7 @@
 // Leaves registers, signal mask and siginfo of that thread as they were.
 #pragma once
 
+#include <linux/sched.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -33,6 +34,9 @@ class RemoteSyscalls {
   void batch(std::span<RemoteCall> calls);
   /// A clone that makes a new task: its id, stopped at birth and traced.
   pid_t clone(uint64_t number, uint64_t a, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0, uint64_t e = 0);
+  /// Likewise, on its maker's stack. `wanted`: its id as the debuggee is to see it, 0 for any. Containers answer clone3 with
+  /// ENOSYS, to look at the flags of clone; that can choose no id: EPERM then.
+  pid_t clone3(clone_args arguments, pid_t wanted = 0);
 
   /// Room for arguments in memory; valid until the next `RemoteSyscalls` of this process.
   uint64_t buffer() const;
