@@ -107,6 +107,23 @@ describe('the end of the program', () => {
     expect(await rig.next()).to.deep.include({ type: 'exited', code: 5 });
   });
 
+  it('is told once, also where handlers run before it', async () => {
+    await launch('endings', ['alarms', '3']);
+    await rig.breakAt('main');
+    await capture((await rig.continueToBreakpoint()).tid);
+    await rig.clearBreakpoints();
+    const stops: string[] = [];
+    let stop = await rig.continue();
+    for (; stop.type === 'stopped'; stop = await rig.next()) {
+      stops.push(stop.reason);
+      // As a debugger does that passes the signal on and says nothing.
+      await rig.resume({ tid: stop.tid, kind: 'continue', signal: stop.reason === 'signal' ? stop.signal : 0 });
+    }
+    expect(stop).to.deep.include({ type: 'exited', code: 3 });
+    expect(stops.filter((reason) => reason === 'exit')).to.have.length(1);
+    expect(stops.lastIndexOf('signal'), 'a handler ran behind the stop').to.be.greaterThan(stops.indexOf('exit'));
+  });
+
   it('is stepped into as well', async () => {
     await begin('leaving', ['return', '3']);
     const { tid } = await toExit(3);

@@ -30,8 +30,9 @@ bool RunControl::at_exit_site(Tracee& tracee) {
       wait_at_end(tracee, true);
       return true;
     }
-    if (!background_ && callbacks_.hold_at_exit()) {
-      tracee.told_exit = r.rip;
+    const bool told = std::exchange(tracee.told_exit, 0) == r.rip && tracee.told_stack == r.rsp;
+    if (!background_ && !told && callbacks_.hold_at_exit()) {
+      tracee.note_told(true);
       report({.reason = StopReason::kExit, .tid = tracee.tid(), .executable = {}, .code = exit_code(tracee)});
       return true;
     }
@@ -107,7 +108,7 @@ void RunControl::undo_moved_exit(Tracee& tracee) {
   if (r.rip != tracee::RemoteSyscalls::spare_syscall(process_) || (r.rax != SYS_exit && r.rax != SYS_exit_group)) return;
   tracee.set_registers(*before);
   if (tracee.moved_dispatch) tracee.set_dispatch(*tracee.moved_dispatch);
-  if (ends_program(tracee)) tracee.told_exit = before->rip;
+  tracee.note_told(ends_program(tracee));
 }
 
 void RunControl::handle_gone(pid_t tid, int status) {

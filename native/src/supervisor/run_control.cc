@@ -63,7 +63,7 @@ void RunControl::run_stopped_threads() {
       tracee->pass_signal = signal;
       signal = 0;
     }
-    const uint64_t told = std::exchange(tracee->told_exit, 0);
+    const uint64_t told = std::exchange(tracee->told_exit, signal ? tracee->told_exit : 0);
     if (!signal && told == tracee->pc() && breakpoints_.hidden_at(told) && ends_program(*tracee)) leave_for_good(*tracee);
     else go_on(*tracee, signal);
   }
@@ -89,7 +89,7 @@ void RunControl::forget_pending(pid_t tid) {
     tracee->owed_signal = tracee->pass_signal = 0;
     tracee->moved_exit.reset();
     tracee->detour = 0;
-    tracee->told_exit = other == tid ? tracee->pc() : 0;
+    tracee->note_told(other == tid);
   }
 }
 

@@ -114,6 +114,12 @@ class Tracee {
   std::optional<arch::GeneralRegisters> moved_exit;  // before its exit was moved away, past a hidden breakpoint
   uint64_t detour = 0;  // the site of the call that it makes from a stub, past a hidden breakpoint
   uint64_t told_exit = 0;  // the debugger knows that it ends the program from here: the next resume lets it
+  uint64_t told_stack = 0;  // the stack pointer there: a handler that runs first comes back to both
+  /// Of where it stands.
+  void note_told(bool ends_here) {
+    told_exit = ends_here ? pc() : 0;
+    told_stack = ends_here ? registers().rsp : 0;
+  }
   bool is_new = false;
   bool in_vfork = false;
   bool interrupt_sent = false;
