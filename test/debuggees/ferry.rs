@@ -64,10 +64,12 @@ fn main() {
         let bell = Barrier::new(2);
         let leaving = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(|| ring(number as u32, &bell, &leaving));
+            let ringer = scope.spawn(|| ring(number as u32, &bell, &leaving));
             call_at(&mut ferry, port, number as i64 * 10 + 5, &bell);
             leaving.store(true, Ordering::SeqCst);
             bell.wait();
+            // The scope alone waits for the end of `ring`, not for that of its thread.
+            ringer.join().expect("it rings to the end");
         });
         if let Some(radio) = &mut radio {
             writeln!(radio, "left {port}").expect("somebody listens");
