@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { at, cleanUp, debug, gdb, scratch, Server, serverProgram, shapes } from './support';
+import { at, cleanUp, debug, eachLine, gdb, scratch, Server, serverProgram, shapes } from './support';
 
 const processor = readFileSync('/proc/cpuinfo', 'utf8');
 
@@ -127,12 +127,10 @@ describe('rollpoint-server with plain gdb', () => {
       let output = '';
       let seen: () => void = () => undefined;
       const shown = new Promise<void>((resolve) => (seen = resolve));
-      const collect = (data: Buffer): void => {
-        output += data.toString();
+      eachLine(child, (line) => {
+        output += line;
         if (ready.pattern.test(output)) seen();
-      };
-      child.stdout.on('data', collect);
-      child.stderr.on('data', collect);
+      });
       await (ready.in === 'gdb' ? shown : server.waitFor(ready.pattern));
       child.kill('SIGINT');
       child.stdin.write('backtrace\nkill\nquit\n');

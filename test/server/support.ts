@@ -5,6 +5,8 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 // What gdb and the server printed is all there is to go by when a test fails.
 config.truncateThreshold = 0;
@@ -102,6 +104,11 @@ export class Server {
   }
 }
 
+/** gdb writes a line piece by piece, and what the server says to stderr: joined as it comes, that would stand within lines. */
+export function eachLine(child: { stdout: Readable; stderr: Readable }, take: (line: string) => void): void {
+  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', (line) => take(`${line}\n`));
+}
+
 /** Runs `gdb -batch` with the commands; what it prints, stderr included. */
 export async function gdb(commands: string[], options: { program?: string | null; sysroot?: string } = {}): Promise<string> {
   const words = [
@@ -116,8 +123,7 @@ export async function gdb(commands: string[], options: { program?: string | null
   const program = options.program === null ? [] : [options.program ?? shapes()];
   const child = spawn('gdb', ['-nx', '-batch', ...words, ...program], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
-  child.stdout.on('data', (data: Buffer) => (output += data.toString()));
-  child.stderr.on('data', (data: Buffer) => (output += data.toString()));
+  eachLine(child, (line) => (output += line));
   const late = setTimeout(() => {
     output += '\n(gdb was ended here: no sign of its end.)\n';
     child.kill('SIGKILL');
