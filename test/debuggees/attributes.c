@@ -167,6 +167,10 @@ static void set_up_timers(void) {
   block(SIG_BLOCK, SIGUSR1);
   struct itimerval interval = {.it_interval = {5, 0}, .it_value = {1000, 0}};
   must("setitimer", setitimer(ITIMER_REAL, &interval, NULL));
+  // Of these two the time counts that the program itself needs.
+  const struct itimerval user = {.it_interval = {6, 0}, .it_value = {4000, 0}}, both = {.it_interval = {8, 0}, .it_value = {5000, 0}};
+  must("setitimer", setitimer(ITIMER_VIRTUAL, &user, NULL));
+  must("setitimer", setitimer(ITIMER_PROF, &both, NULL));
   struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value = {.sival_int = 5}};
   must("timer_create", timer_create(CLOCK_MONOTONIC, &event, &first_timer));
   must("timer_create", timer_create(CLOCK_REALTIME, &event, &second_timer));
@@ -186,11 +190,18 @@ static void check_remaining(const char* what, timer_t timer, long about, long in
   check(what, now.it_interval.tv_sec, interval);
 }
 
+static void check_interval(const char* what, int which, long about, long every) {
+  struct itimerval now;
+  must(what, getitimer(which, &now));
+  check_true(what, now.it_value.tv_sec > about - 300 && now.it_value.tv_sec <= about);
+  check(what, now.it_interval.tv_sec, every);
+}
+
 static void check_timers(void) {
   note_sleep();
-  struct itimerval interval;
-  getitimer(ITIMER_REAL, &interval);
-  check_true("interval timer", interval.it_value.tv_sec > 700 && interval.it_interval.tv_sec == 5);
+  check_interval("interval timer", ITIMER_REAL, 1000, 5);
+  check_interval("interval timer of user time", ITIMER_VIRTUAL, 4000, 6);
+  check_interval("interval timer of processor time", ITIMER_PROF, 5000, 8);
   check_remaining("first timer", first_timer, 2000, 7);
   check_remaining("second timer", second_timer, 3000, 7);
 }
@@ -198,6 +209,9 @@ static void check_timers(void) {
 static void change_timers(void) {
   struct itimerval none = {{0, 0}, {0, 0}};
   must("setitimer", setitimer(ITIMER_REAL, &none, NULL));
+  must("setitimer", setitimer(ITIMER_VIRTUAL, &none, NULL));
+  const struct itimerval other = {.it_value = {9000, 0}};
+  must("setitimer", setitimer(ITIMER_PROF, &other, NULL));
   must("timer_delete", timer_delete(first_timer));
   struct itimerspec setting = {.it_value = {9000, 0}};
   must("timer_settime", timer_settime(second_timer, 0, &setting, NULL));
@@ -209,6 +223,9 @@ static void check_changed_timers(void) {
   struct itimerval interval;
   getitimer(ITIMER_REAL, &interval);
   check("interval timer is off", interval.it_value.tv_sec, 0);
+  getitimer(ITIMER_VIRTUAL, &interval);
+  check("interval timer of user time is off", interval.it_value.tv_sec, 0);
+  check_interval("interval timer of processor time", ITIMER_PROF, 9000, 0);
   check_remaining("second timer", second_timer, 9000, 0);
   check_remaining("late timer", late_timer, 0, 0);
 }

@@ -1,12 +1,17 @@
 // Threads that go round a loop and wait at the same place again, with the same registers: what the kernel keeps of each
-// has changed meanwhile, its alternate signal stack and its timer slack. See state.h for the frame.
+// has changed meanwhile, its alternate signal stack and timer slack, its list of robust locks, the word that is cleared
+// at its end, its area of restartable sequences. See state.h for the frame.
 #include "state.h"
 
 #include <linux/futex.h>
+#include <linux/rseq.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
 
 enum { kFutex, kRead, kPoll, kEpoll, kSleep, kWays };
 static pthread_t waiters[kWays];
@@ -15,11 +20,25 @@ static int pipes[kWays][2], set;
 static int word;
 static volatile int asleep;  // until it has seen that it was woken
 static char stacks[4][65536];
+static struct robust_list_head lists[kWays][4];
+static int cleared[kWays][4];
+static struct rseq areas[kWays][4] __attribute__((aligned(64)));
+enum { kAreaSize = 32, kUnregister = 1, kSignature = 0x53053053, kGetTidAddress = 40 };  // 40: PR_GET_TID_ADDRESS
+/** Whether the kernel has a thread's areas, and tells the word. */
+static int has_areas, tells_word;
 /** What each is to have from its next round on; -1: to end. */
 static volatile int wanted, rounds[kWays];
 /** What each has found: which of the stacks, and ns. */
 static volatile int found_stack[kWays];
 static volatile long found_slack[kWays];
+static volatile int found_list[kWays], found_word[kWays], found_area[kWays];
+
+/** Registered already: EBUSY; another one is: EINVAL; none is: it would be now. */
+static int is_area(struct rseq* area) {
+  if (syscall(SYS_rseq, area, kAreaSize, 0, kSignature) == -1) return errno == EBUSY;
+  must("rseq", syscall(SYS_rseq, area, kAreaSize, kUnregister, kSignature));
+  return 0;
+}
 
 static void look(int way) {
   stack_t now;
@@ -29,12 +48,39 @@ static void look(int way) {
     if (now.ss_sp == stacks[i]) found_stack[way] = i;
   }
   found_slack[way] = prctl(PR_GET_TIMERSLACK);
+  struct robust_list_head* list;
+  size_t size;
+  int* word;
+  must("get_robust_list", syscall(SYS_get_robust_list, 0, &list, &size));
+  if (tells_word) must("PR_GET_TID_ADDRESS", prctl(kGetTidAddress, &word));
+  found_list[way] = found_word[way] = found_area[way] = -1;
+  for (int i = 0; i < 4; ++i) {
+    if (list == &lists[way][i]) found_list[way] = i;
+    if (tells_word && word == &cleared[way][i]) found_word[way] = i;
+    if (is_area(&areas[way][i])) found_area[way] = i;
+  }
 }
 
 static void take(int way) {
   const stack_t next = {.ss_sp = stacks[wanted], .ss_size = sizeof stacks[0]};
   must("sigaltstack", sigaltstack(&next, NULL));
   must("PR_SET_TIMERSLACK", prctl(PR_SET_TIMERSLACK, 60000 + 1000 * wanted));
+  struct robust_list_head* list = &lists[way][wanted];
+  list->list.next = &list->list;
+  must("set_robust_list", syscall(SYS_set_robust_list, list, sizeof *list));
+  syscall(SYS_set_tid_address, &cleared[way][wanted]);
+  if (!has_areas) return;
+  if (found_area[way] >= 0) must("rseq", syscall(SYS_rseq, &areas[way][found_area[way]], kAreaSize, kUnregister, kSignature));
+  must("rseq", syscall(SYS_rseq, &areas[way][wanted], kAreaSize, 0, kSignature));
+}
+
+/** The C library's own area is left, its list and word are kept for the end. */
+static void leave_library(struct robust_list_head** list, int** word) {
+  size_t size;
+  must("get_robust_list", syscall(SYS_get_robust_list, 0, list, &size));
+  tells_word = prctl(kGetTidAddress, word) == 0;
+  void* area = &__rseq_offset ? (char*)__builtin_thread_pointer() + __rseq_offset : NULL;
+  has_areas = area && syscall(SYS_rseq, area, kAreaSize, kUnregister, kSignature) == 0;
 }
 
 static void wait_by(int way) {
@@ -59,14 +105,20 @@ static void wait_by(int way) {
 
 static void* go_round(void* argument) {
   const int way = (int)(long)argument;
+  struct robust_list_head* list;
+  int* word;
+  leave_library(&list, &word);
   tids[way] = (pid_t)syscall(SYS_gettid);
   for (;;) {
     look(way);
-    if (wanted == -1) return NULL;
+    if (wanted == -1) break;
     take(way);
     ++rounds[way];
     wait_by(way);
   }
+  must("set_robust_list", syscall(SYS_set_robust_list, list, sizeof *list));
+  syscall(SYS_set_tid_address, word);
+  return NULL;
 }
 
 static void nothing(int unused) { (void)unused; }
@@ -107,6 +159,12 @@ static void expect(const char* what, int stack, int round) {
     check(text, found_stack[way], stack);
     snprintf(text, sizeof text, "%s, waiter %d: timer slack", what, way);
     check(text, found_slack[way], 60000 + 1000 * stack);
+    snprintf(text, sizeof text, "%s, waiter %d: list of robust locks", what, way);
+    check(text, found_list[way], stack);
+    snprintf(text, sizeof text, "%s, waiter %d: word cleared at the end", what, way);
+    if (tells_word) check(text, found_word[way], stack);
+    snprintf(text, sizeof text, "%s, waiter %d: restartable sequences", what, way);
+    check(text, found_area[way], has_areas ? stack : -1);
   }
 }
 

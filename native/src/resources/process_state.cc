@@ -150,6 +150,7 @@ std::vector<std::string> compare_process_state(tracee::Process& process, const P
   RemoteSyscalls remote(process);
   const Answers now(process, remote);
   append(result, compare_controls(now.controls, wanted.controls));
+  append(result, compare_timers(now.timers, wanted.timers));
   if (now.actions != wanted.actions) result.push_back("a signal action differs");
   const auto pending = read_pending_signals(process);
   bool equal = same_signals(pending.shared, wanted.pending.shared) && pending.of_thread.size() == wanted.pending.of_thread.size();

@@ -80,6 +80,9 @@ bool is_the_same(const PosixTimer& a, const PosixTimer& b) {
   return a.clock == b.clock && a.signal == b.signal && a.value == b.value && a.notify == b.notify && a.thread == b.thread;
 }
 
+bool same_time(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
+bool same_time(const timeval& a, const timeval& b) { return a.tv_sec == b.tv_sec && a.tv_usec == b.tv_usec; }
+
 bool none_runs(const Timers& timers) {
   return std::all_of(timers.intervals.begin(), timers.intervals.end(), [](const itimerval& timer) { return timer.it_value.tv_sec == 0 && timer.it_value.tv_usec == 0; });
 }
@@ -117,6 +120,18 @@ util::Warnings restore_timers(RemoteSyscalls& remote, const Timers& now, const T
   for (uint64_t which = 0; which < 3; ++which) calls.push_back({SYS_setitimer, {which, base + which * sizeof(itimerval), 0}});
   remote.batch(calls);
   return left;
+}
+
+std::vector<std::string> compare_timers(const Timers& now, const Timers& wanted) {
+  auto is_there = [&](const auto& entry) {
+    const auto it = now.posix.find(entry.first);
+    return it != now.posix.end() && is_the_same(it->second, entry.second) && same_time(it->second.remaining.it_interval, entry.second.remaining.it_interval);
+  };
+  std::vector<std::string> result;
+  if (now.posix.size() != wanted.posix.size() || !std::all_of(wanted.posix.begin(), wanted.posix.end(), is_there)) result.push_back("the POSIX timers differ");
+  for (size_t i = 0; i < wanted.intervals.size(); ++i)
+    if (!same_time(now.intervals[i].it_interval, wanted.intervals[i].it_interval)) result.push_back("interval timer " + std::to_string(i) + " differs");
+  return result;
 }
 
 }  // namespace rollpoint::resources

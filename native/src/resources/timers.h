@@ -34,4 +34,7 @@ void ask_timers(tracee::Inquiry& inquiry, pid_t pid, Timers& timers);
 /// What could not be put back.
 util::Warnings restore_timers(tracee::RemoteSyscalls& remote, const Timers& now, const Timers& wanted);
 
+/// In words, which timers there are and how often they come; what remains goes down while we look.
+std::vector<std::string> compare_timers(const Timers& now, const Timers& wanted);
+
 }  // namespace rollpoint::resources

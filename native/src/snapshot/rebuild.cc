@@ -152,8 +152,8 @@ void correct_thread_ids(EngineState& state, const Snapshot& target) {
     const pid_t now = state.process.id_inside(tid);
     pid_t kept = 0;
     // The word that the kernel clears for the thread's joiner is where the C library keeps its id.
-    if (now == saved.id_inside || !saved.clear_child_tid || state.process.memory().read(saved.clear_child_tid, &kept, sizeof kept) != sizeof kept || kept != saved.id_inside) continue;
-    state.process.memory().write(saved.clear_child_tid, &now, sizeof now);
+    if (now == saved.id_inside || !saved.clear_child_tid || state.process.memory().read(*saved.clear_child_tid, &kept, sizeof kept) != sizeof kept || kept != saved.id_inside) continue;
+    state.process.memory().write(*saved.clear_child_tid, &now, sizeof now);
   }
 }
 

@@ -35,11 +35,20 @@ struct RobustListHead {  // struct robust_list_head
   uint64_t pending;
 };
 
+bool same_area(const tracee::RseqConfiguration& a, const tracee::RseqConfiguration& b) {
+  return a.pointer == b.pointer && (!a.pointer || (a.size == b.size && a.signature == b.signature));
+}
+
+RobustList robust_list(const Tracee& tracee) {
+  RobustList list;
+  return syscall(SYS_get_robust_list, tracee.tid(), &list.head, &list.size) == 0 ? list : RobustList{};
+}
+
 // Registers or unregisters until the kernel has what `wanted` says. Writes to the areas: before memory is restored.
 void restore_rseq(RemoteSyscalls& remote, Tracee& tracee, const tracee::RseqConfiguration& wanted) {
   constexpr uint64_t kUnregister = 1;  // RSEQ_FLAG_UNREGISTER
   const auto now = tracee.rseq();
-  if (!now || now->pointer == wanted.pointer) return;
+  if (!now || same_area(*now, wanted)) return;
   if (now->pointer) remote.call(SYS_rseq, now->pointer, now->size, kUnregister, now->signature);
   if (wanted.pointer) remote.call(SYS_rseq, wanted.pointer, wanted.size, 0, wanted.signature);
 }
@@ -58,13 +67,13 @@ void restore_own_state(Process& process, Tracee& tracee, const SavedThread& save
   aside.rsp = remote.buffer();
   tracee.set_registers(aside);
   remote.put(&saved.alternate_stack, sizeof saved.alternate_stack, 64);
-  RemoteCall calls[] = {{SYS_sigaltstack, {remote.buffer() + 64, remote.buffer() + 128}},
-                        {SYS_set_robust_list, {saved.robust_list, saved.robust_list_size}},
-                        {SYS_set_tid_address, {saved.clear_child_tid}},
-                        {SYS_prctl, {PR_SET_TIMERSLACK, saved.timer_slack}},
-                        {SYS_prctl, {PR_SET_PDEATHSIG, static_cast<uint64_t>(saved.parent_death_signal)}},
-                        {SYS_prctl, {PR_SET_TSC, static_cast<uint64_t>(saved.time_stamps)}},
-                        set_policy(remote.put(&saved.memory_policy, sizeof saved.memory_policy, 256), saved.memory_policy)};
+  std::vector<RemoteCall> calls{{SYS_sigaltstack, {remote.buffer() + 64, remote.buffer() + 128}},
+                                {SYS_set_robust_list, {saved.robust_list.head, saved.robust_list.size}},
+                                {SYS_prctl, {PR_SET_TIMERSLACK, saved.timer_slack}},
+                                {SYS_prctl, {PR_SET_PDEATHSIG, static_cast<uint64_t>(saved.parent_death_signal)}},
+                                {SYS_prctl, {PR_SET_TSC, static_cast<uint64_t>(saved.time_stamps)}},
+                                set_policy(remote.put(&saved.memory_policy, sizeof saved.memory_policy, 256), saved.memory_policy)};
+  if (saved.clear_child_tid) calls.push_back({SYS_set_tid_address, {*saved.clear_child_tid}});
   remote.batch(calls);
   restore_rseq(remote, tracee, saved.rseq.value_or(tracee::RseqConfiguration{}));
 }
@@ -79,12 +88,7 @@ SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* bef
   saved.call_at = tracee.call_at();
   saved.xstate = tracee.xstate();
   saved.signal_mask = tracee.signal_mask();
-  size_t size = 0;
-  void* head = nullptr;
-  if (syscall(SYS_get_robust_list, tracee.tid(), &head, &size) == 0) {
-    saved.robust_list = reinterpret_cast<uint64_t>(head);
-    saved.robust_list_size = size;
-  }
+  saved.robust_list = robust_list(tracee);
   saved.rseq = tracee.rseq();
   saved.name = thread_name(process, tracee.tid());
   sched_getaffinity(tracee.tid(), sizeof saved.affinity, &saved.affinity);
@@ -112,7 +116,7 @@ SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* bef
   } answers;
   remote.put(&answers, sizeof answers, 8);
   remote.batch(calls);
-  if (calls[0].result == 0) remote.get(&saved.clear_child_tid, sizeof saved.clear_child_tid);
+  if (calls[0].result == 0) remote.get(&saved.clear_child_tid.emplace(), sizeof(uint64_t));
   if (calls[1].result == 0) remote.get(&saved.alternate_stack, sizeof saved.alternate_stack, 256);
   if (calls[2].result >= 0) saved.timer_slack = static_cast<uint64_t>(calls[2].result);
   remote.get(&answers, sizeof answers, 8);
@@ -160,6 +164,8 @@ std::vector<std::string> compare_thread(Tracee& tracee, const SavedThread& saved
   if (tracee.signal_mask() != saved.signal_mask) result.push_back("signalMask");
   if (tracee.dispatch() != saved.dispatch) result.push_back("syscallDispatch");
   if (!resources::same_scheduling(tracee.tid(), saved.scheduling)) result.push_back("scheduling");
+  if (robust_list(tracee) != saved.robust_list) result.push_back("robustList");
+  if (const auto area = tracee.rseq(); area && saved.rseq && !same_area(*area, *saved.rseq)) result.push_back("rseq");
   return result;
 }
 
@@ -170,7 +176,7 @@ Tracee& recreate_thread(Process& process, const SavedThread& saved, bool choose)
   clone_args arguments{};
   arguments.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_CHILD_CLEARTID;
   arguments.tls = saved.registers.fs_base;
-  arguments.child_tid = saved.clear_child_tid;
+  arguments.child_tid = saved.clear_child_tid.value_or(0);
   auto clone_as_it_was = [&]() -> pid_t {
     for (int left = kPatience; left > 0; --left) {
       try {
@@ -194,6 +200,7 @@ void park(Process& process, Tracee& tracee) {
     RemoteSyscalls remote(process, tracee);
     restore_rseq(remote, tracee, {});
   }
+  tracee.note_saved(0);  // when it comes back the area is to be registered again
   tracee.set_signal_mask(kAllSignals);
   tracee.set_state(ThreadState::kParked);
 }
@@ -223,13 +230,9 @@ void end_thread(Process& process, Tracee& tracee) {
 }
 
 bool park_exiting_thread(Process& process, Tracee& tracee) {
-  void* head = nullptr;
-  size_t size = 0;
+  const uint64_t head = robust_list(tracee).head;
   RobustListHead list{};
-  if (syscall(SYS_get_robust_list, tracee.tid(), &head, &size) == 0 && head &&
-      process.memory().read(reinterpret_cast<uint64_t>(head), &list, sizeof list) == sizeof list &&
-      (list.next != reinterpret_cast<uint64_t>(head) || list.pending))
-    return false;
+  if (head && process.memory().read(head, &list, sizeof list) == sizeof list && (list.next != head || list.pending)) return false;
   RemoteSyscalls remote(process, tracee);
   uint64_t clear_child_tid = 0;
   if (remote.call(SYS_prctl, kGetTidAddress, remote.buffer()) != 0) return false;

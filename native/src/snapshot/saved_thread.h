@@ -17,15 +17,21 @@
 
 namespace rollpoint::snapshot {
 
+/// See get_robust_list(2).
+struct RobustList {
+  uint64_t head = 0, size = 0;
+  bool operator==(const RobustList&) const = default;
+};
+
 struct SavedThread {
   pid_t id_inside = 0;               // what it calls itself; see tracee::Process::id_inside
   arch::GeneralRegisters registers;  // resumable: an interrupted call is issued again
   std::vector<std::byte> xstate;     // NT_X86_XSTATE
   uint64_t signal_mask = 0;
-  uint64_t robust_list = 0, robust_list_size = 0;
+  RobustList robust_list;
   std::optional<tracee::RseqConfiguration> rseq;
   tracee::DispatchConfiguration dispatch;
-  uint64_t clear_child_tid = 0;
+  std::optional<uint64_t> clear_child_tid;  // none where the kernel does not tell it (CONFIG_CHECKPOINT_RESTORE)
   stack_t alternate_stack{};
   std::string name;  // as in /proc/PID/task/TID/comm
   cpu_set_t affinity{};

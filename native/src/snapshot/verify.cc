@@ -60,8 +60,7 @@ void blank_rseq(const Snapshot& snapshot, uint64_t page, std::byte* content) {
 void blank_thread_ids(const Snapshot& snapshot, uint64_t page, std::byte* content) {
   const uint64_t start = memory::page_address(page);
   for (auto& [tid, thread] : snapshot.threads)
-    if (thread.clear_child_tid >= start && thread.clear_child_tid + sizeof(pid_t) <= start + kPageSize)
-      memset(content + (thread.clear_child_tid - start), 0, sizeof(pid_t));
+    if (const uint64_t word = thread.clear_child_tid.value_or(0); word >= start && word + sizeof(pid_t) <= start + kPageSize) memset(content + (word - start), 0, sizeof(pid_t));
 }
 
 void compare_memory(EngineState& state, const Snapshot& snapshot, Findings& findings) {

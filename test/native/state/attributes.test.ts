@@ -5,7 +5,7 @@ const program = 'attributes';
 
 describeKind({ kind: 'Signals: actions, masks, pending ones with their data, alternate stack', program, args: ['signals'], expected: 'restored' });
 describeKind({
-  kind: 'Timers: interval and POSIX, sleeps in progress, with what remained',
+  kind: 'Timers: interval (of real and of processor time) and POSIX, sleeps in progress, with what remained',
   program,
   args: ['timers'],
   expected: 'restored',

@@ -11,7 +11,7 @@ describeKind({
   warnings: /pipe ends are open/,
 });
 describeKind({
-  kind: 'What the kernel keeps of a thread that waits at the same place again: alternate signal stack, timer slack',
+  kind: 'What the kernel keeps of a thread that waits at the same place again: alternate signal stack, timer slack, robust list, clear_child_tid, rseq',
   program: 'rounds',
   expected: 'restored',
   threads: false,
