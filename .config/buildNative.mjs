@@ -65,6 +65,18 @@ function sourcesIn(folder) {
     .map((file) => path.join(folder, file));
 }
 
+/** Says how far a long build is: the first one takes minutes. Returns what is called after each file. */
+function progress(files) {
+  if (files < 20) return () => undefined;
+  console.log(`native: compiling ${files} files …`);
+  let done = 0;
+  return () => {
+    done += 1;
+    const quarter = Math.floor((done * 4) / files);
+    if (done < files && quarter > Math.floor(((done - 1) * 4) / files)) console.log(`native: ${done} of ${files}`);
+  };
+}
+
 /**
  * Compiles what is out of date into a folder of `objects` that belongs to these flags alone.
  * Returns the object files, in the order of `sources`, and how many were compiled.
@@ -79,6 +91,7 @@ async function compileAll(sources, flags, jobs) {
   });
   const pending = units.filter((unit) => outdated(unit.object, unit.depfile));
   const compiled = pending.length;
+  const tell = progress(compiled);
   let failure = null;
   const worker = async () => {
     for (let unit = pending.shift(); unit && !failure; unit = pending.shift()) {
@@ -90,6 +103,7 @@ async function compileAll(sources, flags, jobs) {
         // As old as its beginning: a source saved meanwhile is compiled again next time.
         utimesSync(fresh, begin, begin);
         renameSync(fresh, unit.object);
+        tell();
       } catch (error) {
         rmSync(fresh, { force: true });
         failure ??= error;

@@ -12,6 +12,8 @@ interface Listeners {
   readonly breakpoints: Breakpoints;
   readonly stack: Stack;
   readonly host: DebuggeeHost;
+  /** The session is being ended. */
+  readonly leaving: boolean;
 }
 
 /** `name` and `record`: of an asynchronous record of gdb/MI. */
@@ -30,7 +32,8 @@ export function notified(to: Listeners, name: string, record: Record<string, unk
       break;
     case 'thread-exited':
       to.stack.threadExited(id);
-      to.client.send(event('thread', { reason: 'exited', threadId: id }));
+      // When the thread in focus goes, VS Code turns to another one and opens its source: not on the way out.
+      if (!to.leaving) to.client.send(event('thread', { reason: 'exited', threadId: id }));
       break;
     case 'cmd-param-changed':
       onSetting(to, String(record['param']), String(record['value']));

@@ -46,7 +46,7 @@ export class Run {
   told = false;
   private pid = 0;
   /** We end it: what happens to the debuggee now needs no words. */
-  private leaving = false;
+  leaving = false;
   private lastEnd: DebuggeeEnd | undefined;
 
   static async create(plan: LaunchPlan | AttachPlan, client: Client, parts: SessionParts): Promise<Run> {

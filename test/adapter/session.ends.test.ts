@@ -117,6 +117,9 @@ describe('the end of a session', () => {
     await session.client.request('terminate');
     await session.client.event('terminated');
     expectOrderlyEnd(session.client, 143);
+    // VS Code would look for another thread to show, and open its source on the way out.
+    const ended = session.client.events.filter(({ event, body }) => event === 'thread' && (body as { reason: string }).reason === 'exited');
+    expect(ended).to.deep.equal([]);
   });
 
   it('ends a program that heeds no SIGTERM', async () => {
