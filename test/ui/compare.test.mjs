@@ -8,11 +8,11 @@ describe('compare, and what if', function () {
   this.bail(true);
   let workbench;
   before(async () => {
-    workbench = await openWorkbench({ userSettings: { 'debug.internalConsoleOptions': 'neverOpen', 'diffEditor.renderSideBySide': true, 'diffEditor.useInlineViewWhenSpaceIsLimited': false } });
+    workbench = await openWorkbench({ size: { width: 1280, height: 1100 }, userSettings: { 'debug.internalConsoleOptions': 'neverOpen', 'diffEditor.renderSideBySide': true, 'diffEditor.useInlineViewWhenSpaceIsLimited': false } });
   });
   after(() => workbench?.close());
   afterEach(async function () {
-    if (this.currentTest.state === 'failed') await workbench.screenshot('failed-compare');
+    if (this.currentTest.state === 'failed') await workbench?.tellFailure('compare');
   });
 
   /** The next stop, with its snapshot. */
@@ -127,4 +127,33 @@ describe('compare, and what if', function () {
     await workbench.waitForVariable('wanted', '33');
     await workbench.screenshot('branch-stays');
   });
+
+  it('runs to the end by keys, where but one thread is left', async () => {
+    await workbench.commandByKeys('Rollpoint: Branch here with');
+    await workbench.inputTitled('Branch here with').waitFor();
+    await workbench.pickByKeys('#2 ');
+    await branchWith(2, 'wanted = 44');
+    await workbench.pickByKeys('Run to the end');
+    await workbench.notification('With wanted = 44 at snapshot 2').waitFor();
+    await workbench.screenshot('branch-to-the-end');
+  });
+
+  for (const how of ['mouse', 'keys']) {
+    it(`shows the frames of a moment, and those of a thread that has ended since, by ${how}`, async () => {
+      await workbench.expandPane('Watch', false);
+      await workbench.expandPane('Call Stack', true);
+      await workbench.makeRoom({ top: 820, right: 560 });
+      await workbench.threadsShown(1);
+      await workbench.whileViewing(2, how, async () => {
+        await workbench.waitForVariable('wanted', '55');
+        await workbench.callStackRows.filter({ hasText: 'Viewing snapshot 2' }).waitFor();
+        const threads = await workbench.threadsShown(4);
+        await workbench.selectFrame(threads.at(-1), 'clerk', how);
+        await workbench.variable('order').waitFor();
+        await workbench.showsFrameAt(workbench.lineOf('while (book.take(order))'));
+        await workbench.screenshot(`frames-by-${how}`);
+      });
+      await workbench.threadsShown(1);
+    });
+  }
 });

@@ -122,32 +122,30 @@ describe('the past of a ledger', function () {
     await workbench.waitForVariable('account', '1000');
   });
 
-  const lookAndReturn = async (id, shown) => {
-    await workbench.select(id);
-    await workbench.timeline.getByText(`Viewing snapshot ${id}`).waitFor();
-    await shown();
-    await workbench.timeline.getByText('Return to present').click();
-    await workbench.timeline.locator('#mark').waitFor({ state: 'hidden' });
-  };
-
   it('shows the bytes of a moment while that is on screen, and those of the present again', async () => {
     await workbench.viewMemory(workbench.watch(`&${expression}`));
     await workbench.showsBytes('4a 15 00 00');
-    await lookAndReturn(2, async () => {
-      await workbench.showsBytes('88 13 00 00');
-      await workbench.screenshot('memory-of-the-past');
-    });
-    await workbench.showsBytes('4a 15 00 00');
+    for (const [id, how] of [[1, 'mouse'], [2, 'keys']]) {
+      await workbench.whileViewing(id, how, async () => {
+        await workbench.showsBytes('88 13 00 00');
+        await showsDay(id);
+        await workbench.screenshot(`memory-by-${how}`);
+      });
+      await workbench.showsBytes('4a 15 00 00');
+    }
   });
 
   it('shows the instructions of a moment while that is on screen, and those of the present again', async () => {
     const booked = workbench.lineOf('@booked', file);
     await workbench.commandByKeys('Open Disassembly View');
     await workbench.disassembles(booked, booked + 1);
-    await lookAndReturn(2, async () => {
-      await workbench.disassembles(workbench.lineOf(mark, file));
-      await workbench.screenshot('instructions-of-the-past');
-    });
-    await workbench.disassembles(booked, booked + 1);
+    for (const [id, how] of [[1, 'mouse'], [2, 'keys']]) {
+      await workbench.whileViewing(id, how, async () => {
+        await workbench.disassembles(workbench.lineOf(mark, file));
+        await showsDay(id);
+        await workbench.screenshot(`instructions-by-${how}`);
+      });
+      await workbench.disassembles(booked, booked + 1);
+    }
   });
 });

@@ -57,6 +57,10 @@ describe('a Rust program', function () {
 
   /** On screen are the values of that call. */
   const shows = (call) => workbench.waitForVariable('boarding', String(boarding[call - 1]));
+  const linesOfRing = () => {
+    const first = workbench.lineOf('fn ring(', file);
+    return Array.from({ length: workbench.lineOf('fn call_at(', file) - first }, (_, index) => first + index);
+  };
   const searchFor = async (watch) => {
     await workbench.watch(watch).click({ button: 'right' });
     await workbench.chooseFromMenu('Find where it changed…');
@@ -189,6 +193,61 @@ describe('a Rust program', function () {
     await workbench.diffLine('original', 'aboard: 45').first().waitFor();
     await workbench.diffLine('modified', 'aboard: 1025').first().waitFor();
     await workbench.screenshot('rust-branch-compared');
+  });
+
+  for (const how of ['mouse', 'keys']) {
+    it(`shows the frames of a moment, and those of a thread that has ended since, by ${how}`, async () => {
+      await workbench.expandPane('Watch', false);
+      await workbench.expandPane('Call Stack', true);
+      const present = await workbench.threadsShown(2);
+      await workbench.whileViewing(1, how, async () => {
+        await workbench.callStackRows.filter({ hasText: 'Viewing snapshot 1' }).waitFor();
+        const [first, second] = await workbench.threadsShown(2);
+        expect(first).to.equal(present[0]);
+        expect(second).to.not.equal(present[1]);
+        await workbench.selectFrame(second, 'ferry::ring', how);
+        await workbench.waitForVariable('strokes', '2');
+        await workbench.showsFrameAt(...linesOfRing());
+        await workbench.screenshot(`rust-frames-by-${how}`);
+      });
+      await shows(3);
+      await workbench.callStackRows.filter({ hasText: 'Back in the present' }).waitFor();
+      expect(await workbench.threadsShown(2)).to.deep.equal(present);
+    });
+  }
+
+  it('shows the bytes of a moment, and those of the present again', async () => {
+    await workbench.expandPane('Call Stack', false);
+    await workbench.addWatch('&ferry.aboard');
+    await workbench.viewMemory(workbench.watch('&ferry.aboard'));
+    await workbench.showsBytes('01 04 00 00');
+    for (const [id, how, bytes] of [[1, 'mouse', '05 00 00 00'], [2, 'keys', '14 00 00 00']]) {
+      await workbench.whileViewing(id, how, async () => {
+        await workbench.showsBytes(bytes);
+        await shows(id);
+        await workbench.screenshot(`rust-memory-by-${how}`);
+      });
+      await workbench.showsBytes('01 04 00 00');
+    }
+  });
+
+  it('shows the instructions of a moment, and those of the present again', async () => {
+    const line = workbench.lineOf(mark, file);
+    await workbench.toolbarButton('Step Over').click();
+    await workbench.stopsAt(line + 1);
+    await workbench.commandByKeys('Open Disassembly View');
+    await workbench.disassembles(line + 1);
+    for (const how of ['mouse', 'keys']) {
+      await workbench.whileViewing(1, how, async () => {
+        await workbench.disassembles(line);
+        await shows(1);
+        await workbench.screenshot(`rust-instructions-by-${how}`);
+      });
+      await workbench.disassembles(line + 1);
+    }
+    // As long as it is open it shows every stop.
+    await workbench.commandByKeys('View: Close All Editors');
+    await workbench.page.locator('.disassembly-view').waitFor({ state: 'detached' });
     await workbench.press('Shift+F5');
     await workbench.debugToolbar.waitFor({ state: 'hidden' });
   });

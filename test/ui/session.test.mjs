@@ -202,6 +202,34 @@ describe('a session by mouse and keyboard', function () {
     await workbench.row(3).filter({ hasText: 'bolts are sold' }).waitFor();
   });
 
+  it('has the same menu by key', async () => {
+    const pinned = workbench.row(3).locator('.badge.pin');
+    await workbench.select(3);
+    await workbench.row(3).click({ button: 'right' });
+    const entries = await workbench.menuEntries();
+    await workbench.press('Escape');
+    await workbench.hasKeyboard(3);
+    for (const key of ['Shift+F10', 'ContextMenu']) {
+      await workbench.openMenuByKey(key);
+      expect(await workbench.menuEntries()).to.deep.equal(entries);
+      await workbench.screenshot(`menu-by-${key}`);
+      await workbench.press('Escape');
+      await workbench.hasKeyboard(3);
+    }
+    await workbench.openMenuByKey('Shift+F10');
+    await workbench.chooseByKeys('Pin snapshot');
+    await pinned.waitFor();
+    await workbench.hasKeyboard(3);
+    await workbench.openMenuByKey('ContextMenu');
+    await workbench.chooseByKeys('Unpin snapshot');
+    await pinned.waitFor({ state: 'detached' });
+    await workbench.hasKeyboard(3);
+    await workbench.openMenuByKey('Shift+F10');
+    await workbench.chooseByKeys('Return to present');
+    await workbench.waitForVariable('wanted', '40');
+    await workbench.timeline.locator('#mark').waitFor({ state: 'hidden' });
+  });
+
   it('deletes by key and by button', async () => {
     await workbench.select(5);
     // What is on screen goes, so the present comes back: the next key must not meet the source.

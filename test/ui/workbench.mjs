@@ -63,6 +63,7 @@ class Workbench {
       .frameLocator('iframe#active-frame')
       .locator('#bytes');
     this.rows = this.timeline.locator('.row');
+    this.callStackRows = page.locator('.debug-call-stack .monaco-list-row');
     this.debugToolbar = page.locator('.debug-toolbar');
     this.stoppedLine = page.locator('.debug-top-stack-frame-line').first();
   }
@@ -193,10 +194,11 @@ class Workbench {
     await this.press('Enter');
   }
 
-  /** Types into the list that is open, and takes what it offers for that. */
+  /** Types into the list that is open, and takes what it offers for that, which need not be the first. */
   async pickByKeys(text) {
     await this.page.keyboard.insertText(text);
-    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: text.trim() }).waitFor();
+    await this.page.locator('.quick-input-list .monaco-list-row.focused').waitFor();
+    await this.moveTo('ArrowDown', this.paletteRow(text.trim()));
     await this.press('Enter');
   }
 
@@ -319,15 +321,91 @@ class Workbench {
     await notification.locator('.action-label.codicon-notifications-clear').click();
   }
 
-  /** Waits until this line is highlighted as the one where the program stands. */
-  async stopsAt(...lines) {
-    await this.page.waitForFunction((wanted) => {
-      const top = (element) => element.getBoundingClientRect().top;
-      const line = globalThis.document.querySelector('.debug-top-stack-frame-line');
-      const numbers = [...globalThis.document.querySelectorAll('.line-numbers')];
-      const number = line && numbers.find((candidate) => Math.abs(top(candidate) - top(line)) < 3);
-      return number && wanted.includes(Number(number.textContent));
-    }, lines);
+  /** Waits until one of these lines is highlighted as the one where the program stands. */
+  stopsAt(...lines) {
+    return this.highlights('.debug-top-stack-frame-line', lines);
+  }
+
+  /** As `stopsAt`, for a frame that was selected; it need not be the uppermost. */
+  showsFrameAt(...lines) {
+    return this.highlights('.debug-focused-stack-frame-line, .debug-top-stack-frame-line', lines);
+  }
+
+  async highlights(marks, lines) {
+    await this.page.waitForFunction(
+      ([marks, lines]) => {
+        const { document } = globalThis;
+        const top = (element) => element.getBoundingClientRect().top;
+        const marked = [...document.querySelectorAll(marks)].map(top);
+        const numbers = [...document.querySelectorAll('.line-numbers')].filter((number) => marked.some((place) => Math.abs(top(number) - place) < 3));
+        return numbers.some((number) => lines.includes(Number(number.textContent)));
+      },
+      [marks, lines],
+    );
+  }
+
+  /** Shows snapshot `id`, by mouse or by keys, calls `shown`, and comes back to the present. */
+  async whileViewing(id, how, shown) {
+    if (how === 'mouse') await this.select(id);
+    else {
+      await this.commandByKeys('Rollpoint: View snapshot');
+      await this.inputTitled('View snapshot').waitFor();
+      await this.pickByKeys(`#${id} ·`);
+    }
+    await this.timeline.getByText(`Viewing snapshot ${id}`, { exact: true }).waitFor();
+    await shown();
+    if (how === 'mouse') await this.timeline.getByText('Return to present').click();
+    else await this.commandByKeys('Rollpoint: Return to present');
+    await this.timeline.locator('#mark').waitFor({ state: 'hidden' });
+  }
+
+  /** Waits until the Call Stack view has this number of threads, and returns what it calls them; one alone has no name there. */
+  async threadsShown(number) {
+    await this.page.waitForFunction(
+      (wanted) => globalThis.document.querySelectorAll('.debug-call-stack .thread').length === wanted,
+      number === 1 ? 0 : number,
+    );
+    const threads = await this.callStackRows.evaluateAll((rows) =>
+      rows.map((row) => ({ index: Number(row.dataset.index), name: row.querySelector('.thread .name')?.textContent })),
+    );
+    return threads.sort((a, b) => a.index - b.index).flatMap(({ name }) => name ?? []);
+  }
+
+  /** In the Call Stack view: closes all, opens the thread that it calls `thread`, and selects its frame of function `name`. */
+  async selectFrame(thread, name, how) {
+    const row = this.callStackRows.filter({ hasText: thread });
+    const frame = this.callStackRows.filter({ has: this.page.locator('.stack-frame .label', { hasText: new RegExp(`^${name}$`) }) });
+    await this.page.locator('.debug-call-stack .monaco-list-row.selected .stack-frame').waitFor();
+    if (how === 'mouse') {
+      const header = this.page.locator('.pane-header', { hasText: 'Call Stack' });
+      await header.hover();
+      await header.locator('.action-label[aria-label="Collapse All"]').click();
+      await row.locator('.monaco-tl-twistie').click();
+      await frame.click();
+    } else {
+      await this.commandByKeys('Debug: Focus on Call Stack View');
+      await this.press('Control+ArrowLeft', 'Home');
+      await this.moveTo('ArrowDown', row);
+      await this.press('ArrowRight');
+      await frame.waitFor();
+      await this.moveTo('ArrowDown', frame);
+      await this.press('Enter');
+    }
+  }
+
+  /** Presses a key until the keyboard stands on `row` of the list that it is in. */
+  async moveTo(key, row) {
+    const there = row.and(this.page.locator('.focused'));
+    const focused = () => {
+      const { activeElement } = globalThis.document;
+      const list = activeElement?.closest('.quick-input-widget') ?? activeElement;
+      return list?.querySelector('.monaco-list-row.focused')?.dataset.index;
+    };
+    while (!(await there.isVisible())) {
+      const before = await this.page.evaluate(focused);
+      await this.press(key);
+      await this.page.waitForFunction(`(${focused})() !== ${JSON.stringify(before)}`);
+    }
   }
 
   variable(name) {
@@ -395,6 +473,34 @@ class Workbench {
       if (chosen) return;
     }
     throw new Error(`The menu does not take "${label}".`);
+  }
+
+  /** The labels of the menu that is open. */
+  async menuEntries() {
+    const labels = this.page.locator('.monaco-menu .action-item:not(.disabled) .action-label:not(.separator)');
+    await labels.first().waitFor();
+    return labels.allInnerTexts();
+  }
+
+  /** Opens the context menu of the row that the keyboard stands on by `key`, and waits until it hangs at that row. */
+  async openMenuByKey(key) {
+    const row = await this.timeline.locator('.row:focus').boundingBox();
+    await this.press(key);
+    const menu = this.page.locator('.monaco-menu');
+    await menu.waitFor();
+    const { y, height } = await menu.boundingBox();
+    const isAt = (edge) => edge >= row.y - 2 && edge <= row.y + row.height + 2;
+    if (!isAt(y) && !isAt(y + height)) throw new Error(`The menu from ${y} to ${y + height} is not at the row at ${row.y}.`);
+  }
+
+  /** Chooses from the menu that is open. */
+  async chooseByKeys(label) {
+    const focused = this.page.locator('.monaco-menu .action-item.focused');
+    const wanted = focused.filter({ hasText: new RegExp(`^${label}$`) });
+    for (let left = (await this.menuEntries()).length; left > 0 && !(await wanted.isVisible()); left--) await this.press('ArrowDown');
+    await wanted.waitFor();
+    await this.press('Enter');
+    await this.page.locator('.monaco-menu').waitFor({ state: 'detached' });
   }
 
   menuItem(label) {
