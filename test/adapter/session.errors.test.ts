@@ -1,5 +1,6 @@
 // What the user reads when a session cannot start: who is to blame and what to do next.
 import { expect } from 'chai';
+import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,9 +21,9 @@ describe('a session that cannot start', () => {
   });
 
   /** The message of the failed launch; the session ends by itself after it. */
-  async function refusal(args: object, env: NodeJS.ProcessEnv = {}, command = 'launch'): Promise<string> {
+  async function refusal(args: object, env: NodeJS.ProcessEnv = {}, command = 'launch', through: string[] = []): Promise<string> {
     const before = socketFolders();
-    const client = sessions.connect({ env });
+    const client = sessions.connect({ env, through });
     await client.initialize();
     const response = await client.raw(command, args);
     expect(response.success).to.equal(false);
@@ -144,6 +145,19 @@ describe('a session that cannot start', () => {
       expect(await refusal({ pid: 2 }, {}, 'attach')).to.match(/2/);
     } else {
       expect(await refusal({ pid: 1 }, {}, 'attach')).to.match(/another user/);
+    }
+  });
+
+  it('is in a container that may not debug', async () => {
+    const container = [debuggee('container').program, '--no-ptrace'];
+    expect(await refusal({ program }, {}, 'launch', container)).to.equal(
+      'This user may not debug programs here (ptrace is forbidden). In a container, start it with --cap-add=SYS_PTRACE.',
+    );
+    const other = spawn('sleep', ['60'], { stdio: 'ignore' });
+    try {
+      expect(await refusal({ pid: other.pid }, {}, 'attach', container)).to.match(/^Process \d+ may not be debugged: the system forbids it\..*--cap-add=SYS_PTRACE/);
+    } finally {
+      other.kill('SIGKILL');
     }
   });
 });
