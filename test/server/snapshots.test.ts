@@ -45,7 +45,7 @@ describe('snapshots from plain gdb', () => {
   it('goes on at a snapshot when the program is killed', async () => {
     const run = await debug([], [
       'break tick', 'continue', 'continue', 'monitor snapshot', 'continue', 'print ticks', 'python import os; os.kill(gdb.selected_inferior().pid, 9)',
-      'shell sleep 1', 'continue', 'print ticks', 'continue', 'print ticks', 'delete', 'continue', 'continue',
+      'continue', 'print ticks', 'continue', 'print ticks', 'delete', 'continue', 'continue',
     ]);
     expect(run.server).to.match(/The program was killed; snapshot 1 has been restored into a new process \(pid \d+\)\./);
     expect(run.gdb).to.include('$1 = 2').and.to.include('$2 = 1').and.to.include('$3 = 2');
