@@ -20,14 +20,26 @@ function marked(mark) {
   return found;
 }
 
-/** Processes still there after `graceMillis`; they are ended before this returns. */
-export async function processesLeft(mark, graceMillis = 10_000) {
+/** What somebody wants to know who looks for the reason. */
+function circumstances(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return `state ${state}, in ${readFileSync(`/proc/${pid}/wchan`, 'latin1')}, parent ${parent}`;
+  } catch {
+    return 'gone by now';
+  }
+}
+
+/** Processes still there after `graceMillis`, more than any machine needs; they are ended before this returns. */
+export async function processesLeft(mark, graceMillis = 60_000) {
   const limit = Date.now() + graceMillis;
   let left = marked(mark);
   while (left.length > 0 && Date.now() < limit) {
     await sleep(200);
     left = marked(mark);
   }
+  for (const process of left) process.circumstances = circumstances(process.pid);
   for (const { pid } of left) {
     try {
       process.kill(pid, 'SIGKILL');

@@ -166,9 +166,11 @@ export class StageRun {
       this.failed += failed;
       this.#failures.push(...failures);
       rmSync(results, { force: true });
-      for (const { pid, command: left } of await processesLeft(mark)) {
-        this.print(`Left running by ${this.stage.name}: ${pid} ${left}\n`);
+      for (const { pid, command: left, circumstances } of await processesLeft(mark)) {
+        const message = `${pid} ${left} (${circumstances})`;
+        this.print(`Left running by ${this.stage.name}: ${message}\n`);
         this.failed++;
+        this.#failures.push({ title: 'leaves no process running', message });
       }
       if (failed > 0) break;
     }

@@ -6,7 +6,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 
 const adapter = process.env['ROLLPOINT_ADAPTER'] ?? join(import.meta.dirname, '..', '..', 'dist', 'rollpoint-adapter.js');
 /** Far beyond what any step takes: a hang is to fail by name, not by mocha's limit. */
-const patienceMillis = 60_000;
+export const patienceMillis = 60_000;
 
 /** Clients of the test that runs, for `tellFailures.ts`. */
 export const clientsOfTest: DapClient[] = [];

@@ -3,8 +3,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { SnapshotList } from '../../adapter/protocol';
-import { DapClient, type ThreadStop } from './dapClient';
+import { DapClient, patienceMillis, type ThreadStop } from './dapClient';
 import { type Debuggee, debuggee } from './debuggees';
 
 export interface Session {
@@ -84,7 +85,11 @@ export class Sessions {
     } finally {
       for (const folder of this.folders.splice(0)) rmSync(folder, { recursive: true, force: true });
     }
-    const alive = children.filter(({ pid, start }) => startOf(pid) === start);
+    // Who is ended from outside, or ends the session by force, is followed by gdb a moment later.
+    const limit = Date.now() + patienceMillis;
+    const living = (): ChildProcess[] => children.filter(({ pid, start }) => startOf(pid) === start);
+    let alive = living();
+    for (; alive.length > 0 && Date.now() < limit; alive = living()) await setTimeout(20);
     if (alive.length > 0) {
       throw new Error(`Left behind: ${alive.map(({ pid, command }) => `${pid} ${command}`).join(', ')}`);
     }
