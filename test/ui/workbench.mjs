@@ -64,6 +64,9 @@ class Workbench {
       .locator('#bytes');
     this.rows = this.timeline.locator('.row');
     this.callStackRows = page.locator('.debug-call-stack .monaco-list-row');
+    /** Beside the steps of a walkthrough: a picture, or a page. */
+    this.stepMedia = page.locator('.getting-started-media');
+    this.stepPage = page.frameLocator('.getting-started-media iframe.webview').frameLocator('iframe#active-frame');
     this.debugToolbar = page.locator('.debug-toolbar');
     this.stoppedLine = page.locator('.debug-top-stack-frame-line').first();
   }
@@ -311,6 +314,11 @@ class Workbench {
     await row.filter({ hasText: new RegExp(`^\\s*(${lines.join('|')}): `) }).waitFor();
   }
 
+  /** The step of a walkthrough that is open. */
+  step(title) {
+    return this.page.locator('.getting-started-step.expanded', { has: this.page.locator('.step-title', { hasText: title }) });
+  }
+
   notification(text) {
     return this.page.locator('.notification-toast', { hasText: text });
   }
@@ -398,7 +406,7 @@ class Workbench {
     const there = row.and(this.page.locator('.focused'));
     const focused = () => {
       const { activeElement } = globalThis.document;
-      const list = activeElement?.closest('.quick-input-widget') ?? activeElement;
+      const list = activeElement?.closest('.quick-input-widget, .monaco-editor') ?? activeElement;
       return list?.querySelector('.monaco-list-row.focused')?.dataset.index;
     };
     while (!(await there.isVisible())) {

@@ -1,15 +1,20 @@
 // What the window shows of Rollpoint before anything is debugged, and how it refuses what cannot work.
 import { expect } from 'chai';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import * as path from 'node:path';
+import { checkout } from '../host/location.mjs';
 import { openWorkbench } from './workbench.mjs';
 
 /** Straight into restricted mode. */
 const userSettings = { 'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'never' };
 
+/** A file of the checkout, as JSON. */
+const read = (file) => JSON.parse(readFileSync(path.join(checkout, file), 'utf8'));
+
 describe('the window, before a session', () => {
   let workbench;
-  before(async () => (workbench = await openWorkbench()));
+  // A walkthrough has room for pictures in a wide window only.
+  before(async () => (workbench = await openWorkbench({ size: { width: 1600, height: 900 } })));
   after(() => workbench?.close());
   afterEach(async function () {
     if (this.currentTest.state === 'failed') await workbench?.tellFailure('window');
@@ -30,6 +35,82 @@ describe('the window, before a session', () => {
     expect(await workbench.paletteRow('Rollpoint: Take snapshot').count()).to.equal(0);
     expect(await workbench.paletteRow('Rollpoint: Restore snapshot').count()).to.equal(0);
     await workbench.press('Escape');
+  });
+
+  it('has first steps, by keys: each with its text, its buttons and its picture or page', async () => {
+    const texts = read('package.nls.json');
+    const text = (key) => texts[key.slice(1, -1)];
+    const [{ title, steps }] = read('package.json').contributes.walkthroughs;
+    await workbench.commandByKeys('Welcome: Open Walkthrough');
+    await workbench.pickByKeys(text(title));
+    for (const [index, step] of steps.entries()) {
+      if (index > 0) await workbench.press('ArrowDown');
+      const shown = workbench.step(text(step.title));
+      await shown.waitFor();
+      const [, ...buttons] = text(step.description).split(/\[([^\]]+)\]\(command:[^)]+\)/);
+      expect(await shown.locator('.monaco-button').allInnerTexts()).to.deep.equal(buttons.filter((_, at) => at % 2 === 0));
+      for (const line of text(step.description).split('\n')) {
+        if (!line.startsWith('[')) await shown.locator('p', { hasText: line }).waitFor();
+      }
+      if (step.media.image) {
+        const picture = workbench.stepMedia.locator(`img[alt="${text(step.media.altText)}"]`);
+        await picture.waitFor();
+        await workbench.page.waitForFunction((image) => image.naturalWidth > 0, await picture.elementHandle());
+      } else {
+        const [head] = readFileSync(path.join(checkout, step.media.markdown), 'utf8').split('\n');
+        await workbench.stepPage.locator('h1', { hasText: head.replace('# ', '') }).waitFor();
+      }
+      await workbench.screenshot(`walkthrough-${index + 1}`);
+    }
+  });
+
+  it('leads from there, by mouse and by keys, and says what there has to be first', async () => {
+    const press = async (step, button) => {
+      const closed = workbench.page.locator('.getting-started-step:not(.expanded)', { hasText: step });
+      if (await closed.isVisible()) await closed.click();
+      await workbench.step(step).locator('.monaco-button', { hasText: button }).click();
+    };
+    await press('Check for gdb', 'Check gdb');
+    await workbench.notification(/gdb is there: .*gdb/).waitFor();
+    await workbench.page.locator('.getting-started-step [role="checkbox"][aria-label="Check for gdb: Completed"]').waitFor();
+    for (const [step, button] of [['Go back', 'Restore a snapshot'], ['Find where a value changed', 'Find where it changed']]) {
+      await press(step, button);
+      const needed = workbench.notification('No program is being debugged with Rollpoint. Start a session first.');
+      await needed.waitFor();
+      await workbench.closeNotification(needed);
+      await needed.waitFor({ state: 'detached' });
+    }
+    await press('Say what to debug', 'Open the sample project');
+    await workbench.inputTitled('Where is the folder rollpoint-sample to be?').waitFor();
+    await workbench.page.locator('.quick-input-widget .monaco-button', { hasText: 'Copy the sample here' }).waitFor();
+    await workbench.screenshot('sample-where');
+    await workbench.press('Escape');
+    await workbench.inputTitled('Where is the folder').waitFor({ state: 'hidden' });
+    await press('See the snapshots', 'Show snapshots');
+    await workbench.timeline.locator('#empty-button:focus').waitFor();
+    await press('Say what to debug', 'Open launch.json');
+    await workbench.tab('launch.json').waitFor();
+  });
+
+  it('offers its snippets in launch.json', async () => {
+    const { configurationSnippets } = read('package.json').contributes.debuggers[0];
+    const texts = read('package.nls.json');
+    const offered = workbench.page.locator('.suggest-widget .monaco-list-row');
+    await workbench.openFile('launch.json');
+    await workbench.goToLine(workbench.lineOf('"configurations"', '.vscode/launch.json'));
+    await workbench.press('End', 'Enter');
+    await workbench.page.keyboard.type('Rollpoint');
+    for (const { label } of configurationSnippets) {
+      await offered.filter({ hasText: new RegExp(`^${texts[label.slice(1, -1)]}$`) }).waitFor();
+    }
+    await workbench.screenshot('snippets');
+    await workbench.moveTo('ArrowDown', offered.filter({ hasText: 'Rollpoint: Launch a Rust program' }));
+    await workbench.press('Enter');
+    await workbench.page.locator('.view-line', { hasText: '"${workspaceFolder}/target/debug/program"' }).waitFor();
+    await workbench.page.keyboard.type('ferry');
+    await workbench.page.locator('.view-line', { hasText: '"${workspaceFolder}/target/debug/ferry"' }).waitFor();
+    await workbench.page.locator('.view-line', { hasText: '"name": "Debug ferry"' }).waitFor();
+    await workbench.screenshot('snippet');
   });
 
   it('has its settings', async () => {
@@ -59,6 +140,12 @@ describe('a start that cannot work', () => {
     await workbench.openFile('warehouse.cpp');
     await workbench.goToLine(workbench.lineOf('break here'));
     await workbench.toggleBreakpoint('break here');
+    await workbench.press('Control+Shift+D');
+    await workbench.page.locator('.welcome-view-content', { hasText: 'Rollpoint keeps snapshots' }).getByText('First steps with Rollpoint').click();
+    await workbench.step('Check for gdb').waitFor();
+    await workbench.screenshot('debug-welcome');
+    await workbench.page.locator('.tab', { hasText: 'warehouse.cpp' }).click();
+    await workbench.tab('warehouse.cpp').waitFor();
     await workbench.press('F5');
     const message = workbench.notification('No program was found for warehouse.cpp');
     await workbench.chooseDebugger('Rollpoint', message);
