@@ -67,9 +67,21 @@ async function insertAt(gdb: Gdb, where: Where, condition: string | undefined): 
   if ('watch' in where) {
     return numbered(await watch(gdb, where.watch, where.access), condition, gdb);
   }
+  if ('address' in where) {
+    await requireMemory(gdb, where.address);
+  }
   const option = condition === undefined ? '' : ` -c ${quote(condition)}`;
   const { bkpt } = await gdb.command<{ bkpt: MiBreakpoint | MiBreakpoint[] }>(`-break-insert -f${option} ${locationOf(where)}`);
   return Array.isArray(bkpt) ? bkpt[0]! : bkpt;
+}
+
+/** gdb takes any address, and then cannot resume. */
+async function requireMemory(gdb: Gdb, address: string): Promise<void> {
+  try {
+    await gdb.command(`-data-read-memory-bytes ${address} 1`);
+  } catch {
+    throw new UserError(`There is no memory at ${address}.`, false);
+  }
 }
 
 function locationOf(where: { path: string; line: number } | { function: string } | { address: string }): string {

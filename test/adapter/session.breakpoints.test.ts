@@ -138,9 +138,11 @@ describe('breakpoints', () => {
       instructionCount: 3,
     });
     const { breakpoints } = await client.request<{ breakpoints: DebugProtocol.Breakpoint[] }>('setInstructionBreakpoints', {
-      breakpoints: [{ instructionReference: instructions[2]!.address }],
+      breakpoints: [{ instructionReference: instructions[2]!.address }, { instructionReference: '0x10' }],
     });
     expect(breakpoints[0]).to.deep.include({ verified: true });
+    expect(breakpoints[1]).to.deep.include({ verified: false, message: 'There is no memory at 0x10.', instructionReference: '0x10' });
+    // gdb would not resume with such a one.
     const next = await session.resume();
     expect(next.reason).to.equal('instruction breakpoint');
     const after = await client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId: stop.threadId });
