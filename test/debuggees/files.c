@@ -1,4 +1,5 @@
-// Regular files written, cut, mapped, made, renamed, replaced and unlinked, open or not.
+// Regular files written, cut, mapped, made, renamed, replaced and unlinked, open or not; files without a name (O_TMPFILE);
+// with `files shm` POSIX shared memory, whose names would outlive a program that is killed.
 #include "state.h"
 
 #include <fcntl.h>
@@ -52,7 +53,120 @@ static long inode(const char* name) {
   return (long)info.st_ino;
 }
 
+// Files without a name: one is written further, one closed.
+static int nameless[2], has_nameless;
+
+static void set_up_nameless(void) {
+  for (int i = 0; i < 2; ++i) nameless[i] = open(".", O_TMPFILE | O_RDWR, 0600);
+  has_nameless = nameless[0] >= 0;
+  if (!has_nameless) return;  // not every file system has them
+  must("write", write(nameless[0], "no name", 7));
+  must("write", write(nameless[1], "nor here", 8));
+}
+
+static void check_nameless(void) {
+  struct stat info;
+  if (!has_nameless) return;
+  must("fstat", fstat(nameless[0], &info));
+  check("size without a name", info.st_size, 7);
+  check("links without a name", info.st_nlink, 0);
+  check("offset without a name", lseek(nameless[0], 0, SEEK_CUR), 7);
+  descriptor_holds("without a name", nameless[0], "no name");
+  descriptor_holds("the other without a name", nameless[1], "nor here");
+}
+
+static void change_nameless(void) {
+  if (!has_nameless) return;
+  must("write", write(nameless[0], ", but more", 10));
+  must("pwrite", pwrite(nameless[1], "N", 1, 0));
+  close(nameless[1]);
+}
+
+static void check_changed_nameless(void) {
+  if (!has_nameless) return;
+  descriptor_holds("without a name", nameless[0], "no name, but more");
+  check("the other without a name is closed", fcntl(nameless[1], F_GETFD), -1);
+}
+
+// POSIX shared memory by name: mapped and open, mapped only, not even that. What is changed has no name any more.
+enum { kPage = 4096 };
+static char shm_names[4][40];
+static char *shm_open_map, *shm_map;
+static int shm, has_shm;
+
+static int make_shm(int which, int flags, off_t size) {
+  const int fd = (int)must(shm_names[which], shm_open(shm_names[which], O_RDWR | flags, 0600));
+  if (size) must("ftruncate", ftruncate(fd, size));
+  return fd;
+}
+
+static char* map_shm(int fd, size_t size) {
+  char* map = (char*)mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  check_true("mmap of shared memory", map != MAP_FAILED);
+  return map;
+}
+
+static void set_up_shm(void) {
+  has_shm = state_argc > 0 && access("/dev/shm", W_OK) == 0;
+  for (int i = 0; i < 4; ++i) snprintf(shm_names[i], sizeof shm_names[i], "/rollpoint-kind-%d-%d", (int)getpid(), i);
+  if (!has_shm) return;
+  shm_open_map = map_shm(shm = make_shm(0, O_CREAT | O_EXCL, 2 * kPage), 2 * kPage);
+  strcpy(shm_open_map, "open and mapped");
+  const int fd = make_shm(1, O_CREAT | O_EXCL, kPage);
+  strcpy(shm_map = map_shm(fd, kPage), "mapped");
+  close(fd);
+  const int plain = make_shm(2, O_CREAT | O_EXCL, 0);
+  must("write", write(plain, "by name", 7));
+  close(plain);
+}
+
+static void shm_holds(int which, off_t size, const char* wanted) {
+  char text[64] = {0};
+  struct stat info;
+  const int fd = make_shm(which, 0, 0);
+  must("fstat", fstat(fd, &info));
+  check(shm_names[which], info.st_size, size);
+  must("read", read(fd, text, sizeof text - 1));
+  check_text(shm_names[which], text, wanted);
+  close(fd);
+}
+
+static void check_shm(void) {
+  if (!has_shm) return;
+  check_text("shared memory", shm_open_map, "open and mapped");
+  shm_holds(0, 2 * kPage, "open and mapped");
+  check_text("shared memory without a descriptor", shm_map, "mapped");
+  shm_holds(1, kPage, "mapped");
+  shm_holds(2, 7, "by name");
+  check("shared memory made since", shm_open(shm_names[3], O_RDWR, 0), -1);
+}
+
+static void change_shm(void) {
+  if (!has_shm) return;
+  strcpy(shm_open_map, "stored");
+  must("ftruncate", ftruncate(shm, 4 * kPage));
+  must("pwrite", pwrite(shm, "tail", 4, 3 * kPage));
+  strcpy(shm_map, "stored too");
+  const int plain = make_shm(2, 0, 0);
+  must("write", write(plain, "other contents", 14));
+  close(plain);
+  close(make_shm(3, O_CREAT | O_EXCL, kPage));
+  for (int i = 0; i < 4; ++i) must(shm_names[i], shm_unlink(shm_names[i]));
+}
+
+static void check_changed_shm(void) {
+  char text[8] = {0};
+  if (!has_shm) return;
+  check_text("shared memory", shm_open_map, "stored");
+  must("pread", pread(shm, text, 4, 3 * kPage));
+  check_text("what it has grown by", text, "tail");
+  check_text("shared memory without a descriptor", shm_map, "stored too");
+  for (int i = 0; i < 4; ++i) check(shm_names[i], shm_open(shm_names[i], O_RDWR, 0), -1);
+}
+
 void set_up(void) {
+  set_up_nameless();
+  set_up_shm();
   log_file = (int)must("open", open("log", O_WRONLY | O_CREAT | O_APPEND, 0600));
   must("write", write(log_file, "one\n", 4));
   data = (int)must("open", open("data", O_RDWR | O_CREAT, 0600));
@@ -94,6 +208,8 @@ void set_up(void) {
 
 void check_original(void) {
   struct stat info;
+  check_nameless();
+  check_shm();
   content_is("log", "one\n");
   content_is("data", "0123456789");
   must("fstat", fstat(data, &info));
@@ -140,6 +256,8 @@ void check_original(void) {
 static char long_text[5000];
 
 void change(void) {
+  change_nameless();
+  change_shm();
   must("write", write(log_file, "two\n", 4));
   must("write", write(data, "xyz", 3));
   must("ftruncate", ftruncate(data, 8));
@@ -184,6 +302,8 @@ void change(void) {
 
 void check_changed(void) {
   struct stat info;
+  check_changed_nameless();
+  check_changed_shm();
   content_is("log", "one\ntwo\n");
   content_is("data", "0123xyz7");
   must("fstat", fstat(data, &info));
@@ -227,6 +347,10 @@ void change_otherwise(void) {
   must("rename", rename("replaced", "removed"));
   must("unlink", unlink("log"));
   strcpy(mapping, "branch");
+  if (!has_shm) return;
+  close(make_shm(3, O_CREAT | O_EXCL, kPage));
+  must("ftruncate", ftruncate(shm, kPage));
+  must(shm_names[1], shm_unlink(shm_names[1]));
 }
 
 void clean_up(void) {

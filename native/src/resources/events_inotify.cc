@@ -213,6 +213,15 @@ util::Warnings restore_inotifies(const tracee::Process& process, const Inotifies
   return left;
 }
 
+void take_own_events(const tracee::Process& process, const Inotifies& before) {
+  for (auto& [number, inotify] : before) {
+    uint32_t masks = 0;
+    for (auto& [wd, watch] : inotify.watches) masks |= watch.mask;
+    if (inotify.unread || !(masks & (IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE))) continue;
+    if (const auto fd = borrow(process, number)) drain(fd.get());
+  }
+}
+
 std::vector<std::string> compare_inotifies(const tracee::Process& process, const Inotifies& wanted) {
   std::vector<std::string> result;
   for (auto& [number, inotify] : wanted) {

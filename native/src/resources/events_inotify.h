@@ -27,6 +27,9 @@ Inotifies read_inotifies(const tracee::Process& process, const DescriptorTable& 
 util::UniqueFd create_inotify(int flags);
 /// After files have come back. What could not be put back.
 util::Warnings restore_inotifies(const tracee::Process& process, const Inotifies& wanted);
+/// After files have been read: takes out what that has told to who watches for files being read. Where events waited
+/// before, or nobody watches for that, it does nothing.
+void take_own_events(const tracee::Process& process, const Inotifies& before);
 std::vector<std::string> compare_inotifies(const tracee::Process& process, const Inotifies& wanted);
 
 }  // namespace rollpoint::resources

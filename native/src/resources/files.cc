@@ -335,12 +335,13 @@ FilesState FileJournal::capture(tracee::Process& process, const DescriptorTable&
   std::set<FileId> mapped;
   for (auto& vma : maps) {
     struct stat info {};
-    if (!vma.shared || !vma.writable() || !vma.is_file() || vma.is_shared_anonymous() || vma.is_memfd() || vma.deleted()) continue;
-    if (stat(vma.file_path().c_str(), &info) < 0 || info.st_ino != vma.inode || !S_ISREG(info.st_mode)) continue;
-    if (auto file = know(vma.file_path().c_str(), 0, info, false)) {
-      mapped.insert(file->id);
-      open_now.emplace(file->id, vma.file_path());
-    }
+    if (!vma.shared || !vma.writable() || !vma.is_file() || vma.is_shared_anonymous() || vma.is_memfd()) continue;
+    // Of one that has lost its name only the times are at stake: its contents are memory's business.
+    const bool known = vma.deleted() && files_.contains({vma.device, vma.inode});
+    if (!known && (vma.deleted() || stat(vma.file_path().c_str(), &info) < 0 || info.st_ino != vma.inode || !S_ISREG(info.st_mode) || !know(vma.file_path().c_str(), 0, info, false))) continue;
+    const FileId id = known ? FileId{vma.device, vma.inode} : id_of(info);
+    mapped.insert(id);
+    open_now.emplace(id, known ? vma.path : vma.file_path());
   }
   for (auto& [id, target] : open_now) {
     auto& file = *files_[id].file;

@@ -60,7 +60,10 @@ ProcessState read_process_state(tracee::Process& process, const ProcessState* be
   state.message_queues = read_message_queues(state.descriptors, warnings);
   const Holder holder{&process, &state.descriptors};
   if (!options.streams_elsewhere) state.streams = read_streams({&holder, 1}, warnings);
-  if (options.rewind_files && options.files) state.files = options.files->capture(process, state.descriptors, *options.maps, warnings);
+  if (options.rewind_files && options.files) {
+    state.files = options.files->capture(process, state.descriptors, *options.maps, warnings);
+    take_own_events(process, state.events.inotifies);
+  }
   state.locks = read_file_locks(process, state.descriptors);
   state.owners = read_owners(process, state.descriptors);
   return state;

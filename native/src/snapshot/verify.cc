@@ -140,6 +140,7 @@ std::vector<Difference> verify(EngineState& state, const Snapshot& snapshot) {
   for (auto& line : resources::compare_process_state(state.process, snapshot.state)) findings.add("state", line);
   // Last: the program may watch a file being read (inotify).
   for (auto& line : state.hooks.files->compare(snapshot.state.files)) findings.add("files", line);
+  resources::take_own_events(state.process, snapshot.state.events.inotifies);
   return findings.take();
 }
 

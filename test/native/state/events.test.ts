@@ -1,4 +1,7 @@
 // Descriptors that stand for events, and memory files.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { Rig } from '../../support/native';
 import { describeKind } from '../../support/stateKinds';
@@ -17,6 +20,27 @@ describeKind({ kind: 'io_uring', program: 'foreign', args: ['io_uring', 'idle'],
 describeKind({ kind: 'Linux AIO', program: 'foreign', args: ['aio'], expected: 'told', warnings: /Linux AIO is in use/ });
 describeKind({ kind: 'userfaultfd of the program itself', program: 'foreign', args: ['userfaultfd'], expected: 'told', warnings: /userfaultfd/ });
 describeKind({ kind: 'fanotify', program: 'foreign', args: ['fanotify'], expected: 'told', warnings: /fanotify/ });
+
+describe('files that the program watches being read (inotify)', () => {
+  it('are read by snapshots, and the program is not told', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rollpoint-inotify-'));
+    const rig = await Rig.launch('inotify', [], { cwd: folder });
+    try {
+      await rig.breakAt('at_armed', 'at_branched');
+      await rig.continueToBreakpoint();
+      await rig.core.writeMemory(rig.address('state_branch'), new Uint8Array([1, 0, 0, 0]));
+      await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      await rig.continueToBreakpoint();
+      const { id, exact } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      expect(exact).to.equal(true);
+      expect(await rig.core.verify(id)).to.deep.equal([]);
+      expect((await rig.core.capture({ tid: rig.pid, files: 'rewind' })).warnings).to.deep.equal([]);
+    } finally {
+      await rig.dispose();
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
 
 describe('what the kernel does on its own for a program', () => {
   let rig: Rig;

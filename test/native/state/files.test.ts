@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { Rig } from '../../support/native';
 import { describeKind } from '../../support/stateKinds';
 
-describeKind({ kind: 'Files: contents, sizes, modes, times, extended attributes, names', program: 'files', expected: 'restored', warnings: /shared mapping of/ });
+describeKind({ kind: 'Files: contents, sizes, modes, times, extended attributes, names; without a name (O_TMPFILE), shared memory (shm_open)', program: 'files', args: ['shm'], expected: 'restored', warnings: /shared mapping of/ });
 
 describeKind({ kind: 'Folders: renamed, exchanged, replaced, made and removed with what is in them', program: 'folders', expected: 'restored' });
 describeKind({ kind: 'Files changed by system calls of the program\'s own (syscall(2), assembler)', program: 'rawfiles', expected: 'restored' });
