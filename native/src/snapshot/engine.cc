@@ -129,6 +129,8 @@ Stats Engine::stats() const {
   return {.snapshots = state_->snapshots.size(), .pages = state_->store.pages(), .bytes = state_->store.bytes() + (state_->followed ? state_->hooks.files->bytes() : 0), .twin_bytes = state_->pages_only_in_twin() * memory::kPageSize, .settle_micros = state_->settle_micros};
 }
 
+void Engine::note_kin() { state_->has_kin = true; }
+
 void Engine::note_resume() {
   settle(*state_);
   state_->await_short_attributes();

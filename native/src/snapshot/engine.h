@@ -69,6 +69,8 @@ class Engine {
   /// The debuggee is about to run, or its memory to be written by the debugger.
   void note_resume();
   void note_write();
+  /// It is not, or no longer, the only process of its tree.
+  void note_kin();
   /// The debugger shows this process: its threads may be parked too.
   void take_focus();
   /// Makes room for the next capture; for when nobody waits.

@@ -123,11 +123,27 @@ void EngineState::await_attributes() {
   if (std::exchange(reads_attributes_, false)) attributes_thread_.wait();
 }
 
+std::vector<uint64_t> EngineState::pages_in_common(const std::vector<Vma>& maps) const {
+  std::vector<uint64_t> pages;
+  if (!has_kin || !tracker->precise() || !baseline) return pages;
+  RangeSet common;
+  for (auto& vma : maps) {
+    if (!vma.shared || !owned_by_presence(vma)) continue;
+    if (vma.is_shared_anonymous() || vma.is_sysv()) common.add(vma.range());
+    // Beyond the end of a file that was cut nothing can be read, and nothing is present.
+    else common = util::unite(common, memory::Pagemap(process.pid()).present_ranges(vma.range()));
+  }
+  for (auto& range : util::intersect(common, baseline->held))
+    for (uint64_t address = range.start; address < range.end; address += memory::kPageSize) pages.push_back(memory::page_number(address));
+  return pages;
+}
+
 Written EngineState::collect(const std::vector<Vma>& maps, const RangeSet& dense, DirtyTracker::Then then) {
   auto written = tracker->collect(maps, dense, then);
-  if (!carried.empty()) {
+  for (auto& more : {carried, pages_in_common(maps)}) {
+    if (more.empty()) continue;
     std::vector<uint64_t> all;
-    std::set_union(written.pages.begin(), written.pages.end(), carried.begin(), carried.end(), std::back_inserter(all));
+    std::set_union(written.pages.begin(), written.pages.end(), more.begin(), more.end(), std::back_inserter(all));
     written.pages = std::move(all);
   }
   return written;

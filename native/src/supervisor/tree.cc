@@ -72,6 +72,7 @@ Member Tree::capture_member(const std::shared_ptr<Relative>& relative, const sna
                                 .lost = [this, pid](std::vector<SnapshotId>, std::string why) { log_(child_name(pid) + ": " + why); },
                                 .files = root_.files()},
         false);
+    relative->engine->note_kin();
     relative->space = tracee::read_program_space(relative->process());
   }
   const bool in_focus = relative == family_.focus();
@@ -109,6 +110,7 @@ CaptureResult Tree::capture(const snapshot::CaptureOptions& options) {
   auto own = options;
   own.children_are_held = family_.keeps_children();
   if (family_.focus()) own.tid = family_.root().pid();
+  if (family_.had_children()) root_.note_kin();
   auto result = root_.capture(own);
   if (!family_.keeps_children()) return result;
   const auto begin = std::chrono::steady_clock::now();

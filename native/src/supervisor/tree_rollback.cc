@@ -81,6 +81,7 @@ void Tree::fail(SnapshotId id, std::optional<SnapshotId> refuge, const std::stri
 }
 
 RollbackResult Tree::rollback(SnapshotId id) {
+  if (family_.had_children()) root_.note_kin();
   auto it = snapshots_.find(id);
   if (it == snapshots_.end()) return root_.rollback(id);
   const auto begin = std::chrono::steady_clock::now();

@@ -32,7 +32,7 @@ describeKind({
   warnings: /shared mapping of .* is rolled back for everybody/,
   note: 'Where a descriptor was open on it, or it is anonymous.',
 });
-describeKind({ kind: 'Shared memory that only a child process has touched', program: 'sharers', expected: 'restored' });
+describeKind({ kind: 'Shared memory that child processes write to', program: 'sharers', expected: 'restored' });
 describeKind({ kind: 'Mapped memory of devices and of the kernel', program: 'devices', expected: 'told', warnings: /is memory of a device or of the kernel/, note: 'Never read, never written.' });
 
 describe('advice for a large mapping as a whole, which changes nothing in the list of mappings', () => {
