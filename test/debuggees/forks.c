@@ -1,5 +1,6 @@
 // A child made by fork runs the same function as its parent, then a shell is run; exits with the child's status.
-// "lend N": a child borrows our memory for N seconds.
+// "lend N": a child borrows our memory for N seconds; "lend N beside": another thread runs on meanwhile.
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,18 @@ static int lend_memory(int seconds) {
   }
 }
 
+static void *run_on(void *unused) {
+  for (;;) {
+    usleep(1000);
+  }
+  return unused;
+}
+
 int main(int argc, char **argv) {
+  pthread_t beside;
+  if (argc > 3 && pthread_create(&beside, NULL, run_on, NULL) != 0) {
+    return 1;
+  }
   if (argc > 2 && strcmp(argv[1], "lend") == 0) {
     return lend_memory(atoi(argv[2]));
   }

@@ -137,6 +137,23 @@ describe('run control', () => {
     expect(await rig.registers(tid)).to.have.property('rip');
   });
 
+  it('takes no snapshot while a thread waits in vfork, and says why', async () => {
+    await launch('forks', ['lend', '30', 'beside']);
+    await rig.resume();
+    await rig.outputMatching(/lending/);
+    const waits = () => readFileSync(`/proc/${rig.pid}/task/${rig.pid}/children`, 'utf8') !== '' && / D /.test(readFileSync(`/proc/${rig.pid}/stat`, 'utf8'));
+    while (!waits()) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await rig.core.interrupt();
+    await rig.nextStop();
+    const refusal = await rig.core.capture({ tid: rig.pid, files: 'rewind' }).then(
+      () => 'none',
+      (error: Error) => error.message,
+    );
+    expect(refusal).to.match(/^Thread \d+ waits for a child process that has borrowed its memory \(vfork\)\. Try again in a moment\.$/);
+  });
+
   it('kills a program that waits in vfork', async () => {
     await launch('forks', ['lend', '5']);
     await rig.resume();

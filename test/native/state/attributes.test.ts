@@ -9,7 +9,7 @@ describeKind({
   program,
   args: ['timers'],
   expected: 'restored',
-  note: 'A call that does not count down in memory (usleep, poll with a time limit) waits for its whole time again.',
+  note: 'A call that does not count down in place (usleep; nanosleep with another place for the rest; poll, select and epoll_wait with a time limit) waits for its whole time again.',
 });
 describeKind({ kind: 'Working directory, umask, soft limits, process name', program, args: ['process'], expected: 'restored' });
 describeKind({ kind: 'Thread names and affinity', program, args: ['threads'], expected: 'restored' });
