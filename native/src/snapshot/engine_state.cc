@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "util/error.h"
@@ -123,13 +124,37 @@ void EngineState::await_attributes() {
   if (std::exchange(reads_attributes_, false)) attributes_thread_.wait();
 }
 
+namespace {
+
+// Shared mappings with bytes that another one has, too.
+RangeSet seen_twice(const std::vector<Vma>& maps) {
+  std::vector<const Vma*> shared;
+  for (auto& vma : maps)
+    if (vma.shared && owned_by_presence(vma)) shared.push_back(&vma);
+  std::ranges::sort(shared, {}, [](const Vma* vma) { return std::tuple(vma->device, vma->inode, vma->offset); });
+  RangeSet twice;
+  const Vma* furthest = nullptr;
+  auto end = [](const Vma* vma) { return vma->offset + vma->bytes(); };
+  for (const Vma* vma : shared) {
+    const bool same = furthest && furthest->device == vma->device && furthest->inode == vma->inode;
+    if (same && vma->offset < end(furthest)) twice = util::unite(twice, RangeSet{{vma->range(), furthest->range()}});
+    if (!same || end(vma) > end(furthest)) furthest = vma;
+  }
+  return twice;
+}
+
+}  // namespace
+
 std::vector<uint64_t> EngineState::pages_in_common(const std::vector<Vma>& maps) const {
   std::vector<uint64_t> pages;
-  if (!has_kin || !tracker->precise() || !baseline) return pages;
+  if (!tracker->precise() || !baseline) return pages;
   RangeSet common;
+  const RangeSet twice = seen_twice(maps);
   for (auto& vma : maps) {
     if (!vma.shared || !owned_by_presence(vma)) continue;
-    if (vma.is_shared_anonymous() || vma.is_sysv()) common.add(vma.range());
+    if (vma.is_shared_anonymous() || vma.is_sysv()) {
+      if (has_kin || twice.contains(vma.start)) common.add(vma.range());
+    }
     // Beyond the end of a file that was cut nothing can be read, and nothing is present.
     else common = util::unite(common, memory::Pagemap(process.pid()).present_ranges(vma.range()));
   }

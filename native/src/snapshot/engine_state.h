@@ -88,9 +88,10 @@ class EngineState {
   std::unique_ptr<memory::Pagemap> background_pagemap;
   /// Written since the baseline, with what an arming before a failed capture had already taken.
   Written collect(const std::vector<memory::Vma>& maps, const util::RangeSet& dense, DirtyTracker::Then then);
+  /// Shared memory that may be written in other ways than at its place, where no tracker of ours looks: by other processes of
+  /// the tree, at another place where it is mapped too, or as a file. Of that every page counts as written.
   std::vector<uint64_t> pages_in_common(const std::vector<memory::Vma>& maps) const;
-  /// Other processes of the tree write to the memory that they have in common through page tables of their own, where no
-  /// tracker of ours looks: of that every page counts as written.
+  /// There are or were other processes in the tree.
   bool has_kin = false;
   /// Written pages of a capture that has not been completed.
   std::vector<uint64_t> carried;
