@@ -86,6 +86,8 @@ SavedThread save_thread(Process& process, Tracee& tracee, const SavedThread* bef
   saved.id_inside = before && process.nested() ? before->id_inside : process.id_inside(tracee.tid());
   saved.registers = tracee.resumable_registers();
   saved.call_at = tracee.call_at();
+  if (saved.call_at) saved.wait = tracee.timed_wait();
+  if (saved.wait) saved.wait->ends -= tracee::monotonic_now();
   saved.xstate = tracee.xstate();
   saved.signal_mask = tracee.signal_mask();
   saved.robust_list = robust_list(tracee);
@@ -151,7 +153,9 @@ void restore_registers(Tracee& tracee, const SavedThread& saved) {
   tracee.set_signal_mask(saved.signal_mask);
   tracee.set_dispatch(saved.dispatch);
   tracee.set_blocked_call(std::nullopt);
-  tracee.note_restored(saved.kernel_state, saved.call_at);
+  auto wait = saved.wait;
+  if (wait) wait->ends += tracee::monotonic_now();
+  tracee.note_restored(saved.kernel_state, saved.call_at, wait);
   tracee.forget_stop();
   tracee.set_state(ThreadState::kStopped);
 }

@@ -40,6 +40,7 @@ struct SavedThread {
   MemoryPolicy memory_policy;
   uint32_t kernel_state = 0;  // the snapshot that this was first read for: the thread has only waited between
   uint64_t call_at = 0;       // see tracee::Tracee::call_at
+  std::optional<tracee::TimedWait> wait;  // in that call; `ends` counts from the capture
   int parent_death_signal = 0, time_stamps = 0;  // prctl(2): PR_GET_PDEATHSIG, PR_GET_TSC
 };
 

@@ -12,6 +12,14 @@
 namespace rollpoint::supervisor {
 
 using tracee::Process;
+using tracee::Tracee;
+
+template <typename Visit>
+void Family::for_each_tracee(Visit visit) {
+  for (auto& [tid, tracee] : root_.tracees()) visit(*tracee);
+  for (auto& [pid, relative] : relatives_)
+    for (auto& [tid, tracee] : relative->process().tracees()) visit(*tracee);
+}
 
 Process* Family::process(pid_t pid) {
   if (pid == root_.pid()) return &root_;
@@ -170,6 +178,22 @@ void Family::execed(Relative& before) {
   if (before.to_follow) new_focus_ = after;
   if (halted_) tracee.interrupt();
   tracee.resume(at_call_ && !halted_ ? PTRACE_SYSCALL : PTRACE_CONT, 0);
+}
+
+std::optional<int64_t> Family::next_wait_to_end() {
+  std::optional<int64_t> next;
+  for_each_tracee([&](Tracee& tracee) {
+    const auto end = tracee.wait_to_end();
+    if (end && (!next || *end < *next)) next = end;
+  });
+  return next;
+}
+
+void Family::end_waits() {
+  const int64_t now = tracee::monotonic_now();
+  for_each_tracee([&](Tracee& tracee) {
+    if (const auto end = tracee.wait_to_end(); end && *end <= now) tracee.interrupt();
+  });
 }
 
 bool Family::lends_memory() const {

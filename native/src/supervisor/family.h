@@ -82,6 +82,11 @@ class Family : public Kin {
   /// The program may have children at all.
   bool had_children() const { return had_children_; }
 
+  /// When we have to end the wait of some thread, see Tracee::wait_to_end().
+  std::optional<int64_t> next_wait_to_end();
+  /// Each whose time is over.
+  void end_waits();
+
   /// Some descendant waits for a child that has borrowed its memory, or is such a child.
   bool lends_memory() const;
   /// It is there again, stopped.
@@ -124,6 +129,8 @@ class Family : public Kin {
   Relative::Calls calls();
   void execed(Relative& relative);
   std::shared_ptr<Relative> owner(pid_t tid);
+  template <typename Visit>
+  void for_each_tracee(Visit visit);
 
   tracee::Process& root_;
   bool keep_;

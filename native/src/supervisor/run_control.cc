@@ -133,6 +133,8 @@ void RunControl::handle_stop(Tracee& tracee, int status) {
     if (interrupt_wanted_) interrupt();
   } else if (event == PTRACE_EVENT_EXEC) {
     handle_exec(tracee);
+  } else if (event != 0 && tracee.wait_ended && tracee.mode == RunMode::kStep && !background_) {
+    report({.reason = StopReason::kStep, .tid = tracee.tid(), .executable = {}});
   } else if (event != 0) {
     go_on(tracee);  // a left-over interrupt, or job control, which a debugger overrides
   } else if (was_sent_by_us(tracee, signal)) {

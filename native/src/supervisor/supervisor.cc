@@ -62,10 +62,12 @@ bool Supervisor::run_queued() {
 void Supervisor::run() {
   waiter_.bind();
   while (run_queued()) {
+    waiter_.wake_at(family_ ? family_->next_wait_to_end() : std::nullopt);
     auto status = waiter_.wait();
-    if (!status || !control_) continue;
+    if (!control_) continue;
     try {
-      family_->handle(status->tid, status->status);
+      if (status) family_->handle(status->tid, status->status);
+      else family_->end_waits();
     } catch (const std::exception& error) {
       emit({process_ ? process_->pid() : 0, LogLine{std::string("While handling a stop: ") + error.what()}});
     }

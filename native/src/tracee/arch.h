@@ -2,6 +2,7 @@
 // Another architecture is a second file like this one.
 #pragma once
 
+#include <errno.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 
@@ -22,6 +23,11 @@ inline constexpr uint64_t kRedZone = 128;
 // (include/linux/errno.h).
 inline constexpr int64_t kRestartSys = -512, kRestartNoIntr = -513, kRestartNoHand = -514, kRestartBlock = -516;
 
+/// A thread that shows this waits in its call: the kernel issues that again.
+inline bool waits_on(int64_t result) { return result == kRestartSys || result == kRestartNoIntr || result == kRestartNoHand || result == kRestartBlock; }
+/// At the edge of a call: it has not begun, or a stop of ours has ended it.
+inline bool may_wait_on(int64_t result) { return result == -ENOSYS || result == -EINTR; }
+
 inline bool in_interrupted_syscall(const GeneralRegisters& r) { return static_cast<int64_t>(r.orig_rax) >= 0; }
 
 /// Calls that the kernel never restarts after a stop, though no signal was delivered (signal(7)); they come back
@@ -32,6 +38,8 @@ inline bool stop_causes_eintr(uint64_t number) {
     case SYS_semop: case SYS_semtimedop: case SYS_rt_sigtimedwait: case SYS_io_getevents:
     case SYS_recvfrom: case SYS_recvmsg: case SYS_recvmmsg: case SYS_accept: case SYS_accept4:
     case SYS_sendto: case SYS_sendmsg: case SYS_sendmmsg: case SYS_connect:
+    case SYS_read: case SYS_readv: case SYS_write: case SYS_writev:  // of a socket with SO_RCVTIMEO or SO_SNDTIMEO
+    case SYS_io_uring_enter: case SYS_io_pgetevents:
       return true;
     default: return false;
   }

@@ -19,6 +19,7 @@ using util::SysError;
 namespace {
 constexpr auto kGetRseqConfiguration = static_cast<__ptrace_request>(0x420f);
 constexpr auto kSetDispatch = static_cast<__ptrace_request>(0x4210), kGetDispatch = static_cast<__ptrace_request>(0x4211);
+constexpr uint32_t kNoSnapshot = 0x7fffffff;  // above it orig_rax would say that there is no call
 constexpr size_t kMaxXstate = 16384;  // AMX tiles included
 
 long call(const char* what, __ptrace_request request, pid_t tid, void* address, void* data) {
@@ -40,47 +41,101 @@ bool upper_half_is_free() {
 uint64_t upper_half(uint32_t id) { return uint64_t{id} << 32; }
 }  // namespace
 
-// A thread that a snapshot finds waiting in a call gets the snapshot's id into the upper half of the call's number. As long
-// as it is found there it is the same call that waits, issued again by the kernel or by us at each resume: whoever leaves
-// the call has its result in rax, and whatever is called then has no such number.
+// A thread that waits in a call which is to be known again gets a mark into the upper half of the call's number: the id of
+// the snapshot that found it there, or kNoSnapshot. As long as that is found there it is the same call that waits, issued
+// again by the kernel or by us at each resume: whoever leaves the call has its result in rax, and whatever is called then has
+// no such number.
 void Tracee::leave_mark() {
   auto r = registers();
-  const uint32_t id = std::exchange(waits_since_, 0);
+  const uint32_t since = std::exchange(waits_since_, 0), id = since ? since : kNoSnapshot;
   if (!upper_half_is_free()) return;
   if (arch::in_interrupted_syscall(r)) {
-    const auto result = static_cast<int64_t>(r.rax);
-    // A restart block is continued under a number of its own, which is the kernel's to set.
-    if (result != arch::kRestartSys && result != arch::kRestartNoIntr && result != arch::kRestartNoHand) return;
+    // A restart block is continued under a number of its own, which is the kernel's to set: there the mark is lost.
+    if (!arch::waits_on(static_cast<int64_t>(r.rax)) && !(at_edge_of_call() && arch::may_wait_on(static_cast<int64_t>(r.rax)))) return;
     r.orig_rax |= upper_half(id);
     call_at_ = r.rip - arch::kSyscallLength;
   } else {
     if (!call_at_ || r.rip != call_at_ || r.rax >> 32) return;
     r.rax |= upper_half(id);
   }
-  waits_since_ = id;
+  mark_ = id;
+  waits_since_ = since;
   set_registers(r);
 }
 
-void Tracee::take_mark(arch::GeneralRegisters& r) {
-  const uint32_t id = std::exchange(waits_since_, 0);
+// PTRACE_O_TRACESYSGOOD.
+bool Tracee::at_edge_of_call() const { return WIFSTOPPED(status_) && status_ >> 8 == (SIGTRAP | 0x80); }
+
+bool Tracee::take_mark(arch::GeneralRegisters& r) {
+  const uint32_t id = std::exchange(mark_, 0), since = std::exchange(waits_since_, 0);
   const uint64_t call_at = std::exchange(call_at_, 0);
-  if (!id) return;
+  if (!id) return false;
   if (arch::in_interrupted_syscall(r) && r.orig_rax >> 32 == id) {
     r.orig_rax &= 0xffffffff;
   } else if (!arch::in_interrupted_syscall(r) && r.rax >> 32 == id && r.rip == call_at) {
     r.rax &= 0xffffffff;  // about to issue it again
     call_at_ = call_at;
   } else {
+    return false;
+  }
+  waits_since_ = since;
+  registers_dirty_ = true;
+  return true;
+}
+
+// Which wait it stands in, and when that is over. What was seen before the interrupt is of the wait that the kernel has then;
+// one that was known keeps its end where it is still the same.
+void Tracee::note_wait(arch::GeneralRegisters& r, bool marked) {
+  const bool inside = arch::in_interrupted_syscall(r);
+  const auto result = static_cast<int64_t>(r.rax);
+  const bool again = marked || r.orig_rax == SYS_restart_syscall;
+  if (at_edge_of_call() && inside && (arch::waits_on(result) || arch::may_wait_on(result))) {
+    // The stop itself follows, or the call has not begun.
+    if (!again) wait_.reset();
+    else if (result != -ENOSYS) end_wait(r);
     return;
   }
-  waits_since_ = id;
+  const auto seen = std::exchange(sighting_, std::nullopt);
+  if (!inside && marked && wait_) return;  // it has not even been issued again
+  const bool told = inside && result == -EINTR && (status_ >> 16) == PTRACE_EVENT_STOP && arch::stop_causes_eintr(r.orig_rax);
+  if (!told && !(inside && arch::waits_on(result))) return wait_.reset();
+  if (!wait_ || wait_->behind != r.rip || !again) {
+    const bool is_seen = seen && seen->behind == r.rip && seen->number == r.orig_rax;
+    wait_ = is_seen ? tracee::timed_wait(*seen) : std::nullopt;
+    limit_is_ours_ = false;
+  }
+  if (end_wait(r) || !told) return;
+  arch::rewind_syscall(r, r.orig_rax);
+  call_at_ = r.rip;
   registers_dirty_ = true;
+  limit_is_ours_ = true;
+}
+
+// True when its time is over: it returns.
+bool Tracee::end_wait(arch::GeneralRegisters& r) {
+  if (!wait_ || !limit_is_ours_) return false;
+  const int64_t now = monotonic_now();
+  if (wait_->ends > now) {
+    if (wait_->rest) write_rest(tid_, *wait_, now);
+    return false;
+  }
+  r.rax = static_cast<uint64_t>(wait_->result);
+  r.orig_rax = static_cast<uint64_t>(-1);
+  registers_dirty_ = true;
+  waits_since_ = 0;
+  wait_.reset();
+  return wait_ended = true;
+}
+
+std::optional<int64_t> Tracee::wait_to_end() const {
+  if (stopped() || interrupt_sent || !wait_ || !limit_is_ours_) return std::nullopt;
+  return wait_->ends;
 }
 
 void Tracee::note_stop(int status) {
   status_ = status;
   state_ = ThreadState::kStopped;
-  interrupt_sent = false;
+  interrupt_sent = wait_ended = false;
   registers_.reset();
   registers_dirty_ = false;
   dispatch_.reset();
@@ -91,17 +146,9 @@ void Tracee::note_stop(int status) {
   }
   arch::GeneralRegisters r;
   if (ptrace(PTRACE_GETREGS, tid_, nullptr, &r) != 0) return;  // it is dying; the exit follows
-  take_mark(r);
+  note_wait(r, take_mark(r));
   registers_ = r;
-  if (!arch::in_interrupted_syscall(r)) return;
-  const auto result = static_cast<int64_t>(r.rax);
-  if (result == arch::kRestartBlock) {
-    if (r.orig_rax != SYS_restart_syscall) blocked_call_ = r.orig_rax;
-  } else if (result == -EINTR && (status >> 16) == PTRACE_EVENT_STOP && arch::stop_causes_eintr(r.orig_rax)) {
-    arch::rewind_syscall(*registers_, r.orig_rax);
-    call_at_ = registers_->rip;
-    registers_dirty_ = true;
-  }
+  if (arch::in_interrupted_syscall(r) && static_cast<int64_t>(r.rax) == arch::kRestartBlock && r.orig_rax != SYS_restart_syscall) blocked_call_ = r.orig_rax;
 }
 
 void Tracee::forget_stop() {
@@ -234,7 +281,7 @@ bool Tracee::resume(int request, int signal) {
   try {
     // A handler may see the registers, and whoever is let go is nobody's to mark.
     if (signal || request == PTRACE_DETACH) waits_since_ = 0;
-    if (waits_since_) leave_mark();
+    else if (waits_since_ || (wait_ && limit_is_ours_)) leave_mark();
     flush();
   } catch (const SysError& error) {
     if (error.error() == ESRCH) return false;
@@ -254,6 +301,7 @@ bool Tracee::resume(int request, int signal) {
 }
 
 bool Tracee::interrupt() {
+  if (!stopped()) sighting_ = see_wait(tid_);
   if (ptrace(PTRACE_INTERRUPT, tid_, nullptr, nullptr) < 0) return false;
   interrupt_sent = true;
   return true;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tracee/arch.h"
+#include "tracee/timed_wait.h"
 
 namespace rollpoint::tracee {
 
@@ -54,7 +55,7 @@ class Tracee {
   void set_state(ThreadState s) { state_ = s; }
 
   /// Call once per stop, with the wait status: forgets cached registers, and makes our own stop invisible to a
-  /// call that would return EINTR for it.
+  /// call that would return EINTR for it. A wait of which we know that its time is over returns.
   void note_stop(int status);
   /// After a rollback the stop belongs to another present: no signal is left to deliver.
   void forget_stop();
@@ -90,11 +91,19 @@ class Tracee {
   uint32_t waits_since() const { return waits_since_; }
   /// As it stands now it is in snapshot `id`; 0: in none.
   void note_saved(uint32_t id) { waits_since_ = id; }
-  /// Likewise after a rollback: with `resumable_registers` that are to issue the call at `call_at`, or any (0).
-  void note_restored(uint32_t id, uint64_t call_at) {
+  /// Likewise after a rollback: with `resumable_registers` that are to issue the call at `call_at`, or any (0). `wait`: that
+  /// one has a time limit, which is over then.
+  void note_restored(uint32_t id, uint64_t call_at, const std::optional<TimedWait>& wait) {
     waits_since_ = id;
     call_at_ = call_at;
+    wait_ = wait;
+    limit_is_ours_ = wait.has_value();
   }
+  /// Stopped: the call that it waits in, where that has a time limit of its own and it is known when that is over.
+  const std::optional<TimedWait>& timed_wait() const { return wait_; }
+  /// Running: when we have to end its wait, ns on CLOCK_MONOTONIC, since the kernel counts from where the call was issued
+  /// again. An interrupt then is enough, see note_stop().
+  std::optional<int64_t> wait_to_end() const;
   /// The instruction of the call that `resumable_registers` issue again; 0: none.
   uint64_t call_at();
 
@@ -123,12 +132,16 @@ class Tracee {
   bool is_new = false;
   bool in_vfork = false;
   bool interrupt_sent = false;
+  bool wait_ended = false;  // by this stop: see note_stop()
 
  private:
   std::optional<long> options_after_;  // while its filter is set aside
   void flush();
-  void take_mark(arch::GeneralRegisters& registers);
+  bool take_mark(arch::GeneralRegisters& registers);
   void leave_mark();
+  bool at_edge_of_call() const;
+  bool end_wait(arch::GeneralRegisters& registers);
+  void note_wait(arch::GeneralRegisters& registers, bool marked);
 
   pid_t tid_;
   ThreadState state_ = ThreadState::kRunning;
@@ -140,6 +153,10 @@ class Tracee {
   std::optional<uint64_t> blocked_call_;
   uint32_t waits_since_ = 0;
   uint64_t call_at_ = 0;  // the instruction of the call that the thread waits in
+  uint32_t mark_ = 0;     // see leave_mark()
+  std::optional<Sighting> sighting_;  // at the last interrupt
+  std::optional<TimedWait> wait_;
+  bool limit_is_ours_ = false;  // the kernel would let the wait last longer
 };
 
 }  // namespace rollpoint::tracee

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "tracee/timed_wait.h"
 #include "util/error.h"
 
 namespace rollpoint::tracee {
@@ -37,6 +38,10 @@ Waiter::Waiter() : doorbell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!doorbell_) throw util::SysError("eventfd", errno);
 }
 
+Waiter::~Waiter() {
+  if (timer_) timer_delete(*timer_);
+}
+
 void Waiter::bind() {
   // The first touch of a loaded library's thread-locals allocates them; in the handler, a wake-up inside fork (which
   // holds every malloc lock) would wait for itself.
@@ -50,13 +55,20 @@ void Waiter::bind() {
   sigdelset(&all, wake_signal());
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
   thread_ = static_cast<pid_t>(syscall(SYS_gettid));
+  sigevent event{};
+  event.sigev_notify = SIGEV_THREAD_ID;
+  event.sigev_signo = wake_signal();
+  event._sigev_un._tid = thread_;
+  timer_t timer;
+  if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0) throw util::SysError("timer_create", errno);
+  timer_ = timer;
 }
 
 // False when there is no tracee at all.
 bool Waiter::block_until_reported() {
   if (sigsetjmp(jump_target, 0)) return true;
   jump_armed = 1;
-  if (!woken_.load()) {
+  if (!woken_.load() && !is_time()) {
     siginfo_t info;
     int result = waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOWAIT | __WALL | __WNOTHREAD);
     jump_armed = 0;
@@ -75,6 +87,10 @@ std::optional<WaitStatus> Waiter::wait() {
       return std::nullopt;
     }
     if (auto status = poll()) return status;
+    if (is_time()) {
+      alarm_.reset();
+      return std::nullopt;
+    }
     if (!block_until_reported()) {
       pollfd bell{doorbell_.get(), POLLIN, 0};
       ::poll(&bell, 1, -1);
@@ -128,6 +144,18 @@ void Waiter::reap_the_killed() {
 
 void Waiter::wait_for_end(pid_t tid) {
   for (int status = 0x7f; WIFSTOPPED(status);) status = wait_for(tid);
+}
+
+bool Waiter::is_time() const { return alarm_ && monotonic_now() >= *alarm_; }
+
+void Waiter::wake_at(std::optional<int64_t> time) {
+  if (time == alarm_) return;
+  alarm_ = time;
+  constexpr int64_t kSecond = 1'000'000'000;
+  // Zero would switch it off, the past rings at once (timer_settime(2)).
+  const int64_t when = time ? std::max<int64_t>(*time, 1) : 0;
+  const itimerspec setting{{}, {when / kSecond, when % kSecond}};
+  timer_settime(*timer_, TIMER_ABSTIME, &setting, nullptr);
 }
 
 void Waiter::wake() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <time.h>
 
 #include <atomic>
 #include <optional>
@@ -19,11 +20,13 @@ struct WaitStatus {
 class Waiter {
  public:
   Waiter();
+  ~Waiter();
+  Waiter(const Waiter&) = delete;
 
   /// Binds to the calling thread: only its own tracees are waited for (__WNOTHREAD), so that the exits of other
   /// children of the process stay for whoever started them.
   void bind();
-  /// Blocks until a tracee reports or `wake` is called; nullopt when woken.
+  /// Blocks until a tracee reports, `wake` is called, or the time of `wake_at` has come; nullopt when woken.
   std::optional<WaitStatus> wait();
   /// nullopt when nothing has been reported.
   std::optional<WaitStatus> poll();
@@ -37,16 +40,21 @@ class Waiter {
   void wait_for_end(pid_t tid);
   /// Before the thread ends: takes the last report of everything that has been killed, or it would stay a zombie.
   void reap_the_killed();
+  /// Once, at this time, ns on CLOCK_MONOTONIC; another one before, or none, is forgotten.
+  void wake_at(std::optional<int64_t> time);
   /// From any thread.
   void wake();
 
  private:
   bool block_until_reported();
+  bool is_time() const;
 
   std::vector<WaitStatus> put_back_;
   std::atomic<bool> woken_{false};
   std::atomic<pid_t> thread_{0};
   util::UniqueFd doorbell_;
+  std::optional<timer_t> timer_;
+  std::optional<int64_t> alarm_;
 };
 
 }  // namespace rollpoint::tracee

@@ -5,11 +5,11 @@ const program = 'attributes';
 
 describeKind({ kind: 'Signals: actions, masks, pending ones with their data, alternate stack', program, args: ['signals'], expected: 'restored' });
 describeKind({
-  kind: 'Timers: interval (of real and of processor time) and POSIX, sleeps in progress, with what remained',
+  kind: 'Timers: interval (of real and of processor time) and POSIX, sleeps and other waits with a time limit in progress, with what remained',
   program,
   args: ['timers'],
   expected: 'restored',
-  note: 'A call that does not count down in place (usleep; nanosleep with another place for the rest; poll, select and epoll_wait with a time limit) waits for its whole time again.',
+  note: "A socket's own time limit (SO_RCVTIMEO) begins anew, as do all where the kernel is built without /proc/PID/sched.",
 });
 describeKind({ kind: 'Working directory, umask, soft limits, process name', program, args: ['process'], expected: 'restored' });
 describeKind({ kind: 'Thread names and affinity', program, args: ['threads'], expected: 'restored' });
