@@ -60,6 +60,7 @@ const forTests = [
   program('zstd'),
   program('setpriv', 'util-linux'),
   program('git'),
+  program('mkfs.xfs', 'xfsprogs'),
   program('redis-check-rdb', 'redis-tools'),
   program('apache2', 'apache2-bin'),
   { package: 'rustc', present: () => rustc() !== null },

@@ -42,9 +42,9 @@ describe('waits in progress', () => {
           expect(await rig.core.verify(ids[turn % 2]!)).to.deep.equal([]);
           passed.to = now();
         }
-        const before = (await rig.outputSoFar()).length;
         const event = await rig.continue();
-        const output = (await rig.outputSoFar()).slice(before);
+        await rig.outputMatching(new RegExp(`(^(PASS|FAIL)\\r?\\n[^]*){${turn + 1}}`, 'm'));
+        const output = rig.output.split(/^PASS\r?\n/m)[turn]!;
         expect(event, output).to.deep.include({ type: 'stopped', reason: 'exit', code: 0 });
         const waits = waitsIn(output);
         expect(waits, output).to.have.length(14);
