@@ -1,7 +1,7 @@
 // Contents of files beyond the limit, where the file system shares blocks (FICLONE): nothing is copied, and all comes back.
 // On an XFS of the test's own, which only root can mount; where that is not allowed (a container) there are no such tests.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -37,9 +37,9 @@ if (sharing) {
     it('come back whatever their size, back and forth', async () => {
       const folder = join(sharing.folder, 'program');
       mkdirSync(folder);
-      // Files that the program removes are kept beside it, on the same file system.
-      const former = process.env['TMPDIR'];
-      process.env['TMPDIR'] = sharing.folder;
+      // Files that the program removes are kept where its project's git keeps things: no other place of this file system will do.
+      const git = join(sharing.folder, '.git');
+      mkdirSync(git);
       const rig = await Rig.launch('files', [], { cwd: folder });
       try {
         const read = (): string => readFileSync(join(folder, 'cut'), 'utf8');
@@ -56,6 +56,7 @@ if (sharing) {
         await rig.continueToBreakpoint();
         const changed = await capture();
         expect(read()).to.equal('cut\n');
+        expect(readdirSync(git).join()).to.match(/^\.rollpoint-kept-\w{6}$/);
         for (let turn = 0; turn < 20; ++turn) {
           await rig.core.rollback(armed);
           expect(await rig.core.verify(armed)).to.deep.equal([]);
@@ -67,9 +68,8 @@ if (sharing) {
         }
       } finally {
         await rig.dispose();
-        if (former === undefined) delete process.env['TMPDIR'];
-        else process.env['TMPDIR'] = former;
       }
+      expect(readdirSync(git)).to.deep.equal([]);
     });
   });
 }

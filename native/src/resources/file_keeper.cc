@@ -56,6 +56,21 @@ std::vector<std::string> candidates() {
   return result;
 }
 
+// On a file system that has none of these, as a project's own mount in a container: where the project's git, or else who
+// looks at the project, does not look. Never the folder of the file itself, which the program may list.
+std::vector<std::string> candidates_above(const std::string& file, dev_t device) {
+  std::vector<std::string> above, result;
+  struct stat info {};
+  auto parent_of = [](const std::string& path) { return path.substr(0, path.rfind('/')); };
+  for (std::string folder = parent_of(file); !folder.empty() && stat(folder.c_str(), &info) == 0 && info.st_dev == device; folder = parent_of(folder)) {
+    const std::string git = folder + "/.git";
+    if (stat(git.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_dev == device) result.push_back(git);
+    above.push_back(folder);
+  }
+  for (size_t i = above.size(); i > 1; --i) result.push_back(above[i - 1]);
+  return result;
+}
+
 }  // namespace
 
 std::string real_path(const util::UniqueFd& fd) {
@@ -73,9 +88,13 @@ FileKeeper::~FileKeeper() {
     if (folder.fd) remove_folder(AT_FDCWD, folder.path.c_str(), folder.fd.get());
 }
 
-FileKeeper::Folder* FileKeeper::folder_for(dev_t device) {
+FileKeeper::Folder* FileKeeper::folder_for(dev_t device, const util::UniqueFd& pin) {
   auto [it, is_new] = folders_.try_emplace(device);
-  for (auto& parent : is_new ? candidates() : std::vector<std::string>{}) {
+  if (!is_new) return it->second.fd ? &it->second : nullptr;
+  auto places = candidates();
+  const auto above = candidates_above(real_path(pin), device);
+  places.insert(places.end(), above.begin(), above.end());
+  for (auto& parent : places) {
     struct stat info {};
     if (stat(parent.c_str(), &info) < 0 || info.st_dev != device) continue;
     sweep(parent);
@@ -90,7 +109,7 @@ FileKeeper::Folder* FileKeeper::folder_for(dev_t device) {
 }
 
 bool FileKeeper::keep(const util::UniqueFd& pin, FileId id) {
-  auto* folder = folder_for(id.device);
+  auto* folder = folder_for(id.device, pin);
   return folder && (link_pinned(pin, folder->fd.get(), name_of(id).c_str()) || errno == EEXIST);
 }
 

@@ -36,7 +36,8 @@ class FileKeeper {
     std::string path;
     util::UniqueFd fd;
   };
-  Folder* folder_for(dev_t device);
+  /// `pin`: a file there.
+  Folder* folder_for(dev_t device, const util::UniqueFd& pin);
   static std::string name_of(FileId id) { return std::to_string(id.inode); }
 
   std::map<dev_t, Folder> folders_;
