@@ -99,7 +99,7 @@ static long by_semaphore(void) {
 static long by_read(void) {
   int pair[2];
   char byte;
-  const struct timeval limit = {0, 500000};
+  const struct timeval limit = {kWhole / 1000, kWhole % 1000 * 1000};
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0) abort();
   return outcome(read(pair[0], &byte, 1));
 }
@@ -115,7 +115,7 @@ static struct wait waits[] = {
     {"usleep", by_usleep, 0},         {"nanosleep", by_nanosleep, 0},   {"nanosleep in place", in_place, 0}, {"clock_nanosleep", by_clock, 0},
     {"poll", by_poll, 0},             {"ppoll", by_ppoll, 0},           {"select", by_select, 0},            {"pselect", by_pselect, 0},
     {"epoll_wait", by_epoll, 0},      {"epoll_pwait2", by_epoll_2, 0},  {"futex", by_futex, -ETIMEDOUT},     {"sigtimedwait", by_signal, -EAGAIN},
-    {"semtimedop", by_semaphore, -EAGAIN}, {"usleep of a child", in_child, 7},
+    {"semtimedop", by_semaphore, -EAGAIN}, {"usleep of a child", in_child, 7}, {"read", by_read, -EAGAIN},
 };
 enum { kWaits = sizeof waits / sizeof *waits };
 
@@ -146,13 +146,13 @@ static int tick(void) {
   struct wait wait = {"epoll_wait", by_epoll, 0}, reading = {"read", by_read, -EAGAIN};
   pthread_create(&wait.thread, NULL, run, &wait);
   pthread_create(&reading.thread, NULL, run, &reading);
-  while (!__atomic_load_n(&wait.end, __ATOMIC_SEQ_CST)) {
+  while (!__atomic_load_n(&wait.end, __ATOMIC_SEQ_CST) || !__atomic_load_n(&reading.end, __ATOMIC_SEQ_CST)) {
     usleep(20000);
     at_tick();
   }
   pthread_join(wait.thread, NULL);
   pthread_join(reading.thread, NULL);
-  printf("%ld ms, read: %ld\n", (long)((wait.end - wait.begin) / 1000000), reading.result);
+  printf("epoll_wait: %ld ms, read: %ld ms\n", (long)((wait.end - wait.begin) / 1000000), (long)((reading.end - reading.begin) / 1000000));
   return wait.result == 0 && reading.result == reading.expected ? 0 : 1;
 }
 

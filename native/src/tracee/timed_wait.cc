@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@ struct Call {
 struct Limit {
   int64_t length = 0, result = 0;
   uint64_t rest = 0;
+  int descriptor = -1;
 };
 
 // Short files of /proc that are asked for at each stop. Empty where there is none.
@@ -72,6 +75,7 @@ std::optional<Limit> limit_of(pid_t tid, const Call& call) {
     if (!length || rest == address) return std::nullopt;
     return Limit{*length, result, rest};
   };
+  auto of_descriptor = [&](int64_t result) { return Limit{.result = result, .descriptor = static_cast<int>(a[0])}; };
   switch (call.number) {
     case SYS_nanosleep: return time(a[0], 0, a[1]);
     case SYS_clock_nanosleep: {
@@ -87,8 +91,37 @@ std::optional<Limit> limit_of(pid_t tid, const Call& call) {
     case SYS_semtimedop: return time(a[3], -EAGAIN);
     // Every other operation of futex(2) has a point in time for its limit, or none.
     case SYS_futex: return (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT ? time(a[3], -ETIMEDOUT) : std::nullopt;
+    case SYS_read: case SYS_readv: case SYS_write: case SYS_writev:
+    case SYS_recvfrom: case SYS_recvmsg: case SYS_recvmmsg: case SYS_accept: case SYS_accept4:
+    case SYS_sendto: case SYS_sendmsg: case SYS_sendmmsg:
+      return of_descriptor(-EAGAIN);
+    case SYS_connect: return of_descriptor(-EINPROGRESS);
     default: return std::nullopt;
   }
+}
+
+bool is_sending(uint64_t number) {
+  switch (number) {
+    case SYS_write: case SYS_writev: case SYS_sendto: case SYS_sendmsg: case SYS_sendmmsg: case SYS_connect: return true;
+    default: return false;
+  }
+}
+
+pid_t process_of(pid_t tid) {
+  const std::string text = read_short(path_of(tid, "status").c_str());
+  const auto at = text.find("\nTgid:");
+  return at == std::string::npos ? 0 : atoi(text.c_str() + at + 6);
+}
+
+// SO_RCVTIMEO and SO_SNDTIMEO (socket(7)).
+std::optional<int64_t> socket_limit(pid_t tid, const Sighting& seen) {
+  const util::UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, process_of(tid), 0)));
+  const util::UniqueFd socket(process ? static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), seen.descriptor, 0)) : -1);
+  timeval limit{};
+  socklen_t size = sizeof limit;
+  if (!socket || getsockopt(socket.get(), SOL_SOCKET, is_sending(seen.number) ? SO_SNDTIMEO : SO_RCVTIMEO, &limit, &size) < 0) return std::nullopt;
+  const int64_t length = limit.tv_sec * kSecond + limit.tv_usec * 1000;
+  return length ? std::optional(length) : std::nullopt;
 }
 
 // /proc/PID/sched: when the scheduler last reckoned with the task as the one that runs: when it was taken off its processor,
@@ -152,13 +185,14 @@ std::optional<Sighting> see_wait(pid_t tid) {
   const auto off_since = limit ? last_run(read_short(path_of(tid, "sched").c_str())) : std::nullopt;
   const auto processor = off_since ? processor_of(tid) : std::nullopt;
   if (!processor) return std::nullopt;
-  return Sighting{call->number, call->behind, limit->length, limit->result, limit->rest, *off_since, *processor};
+  return Sighting{call->number, call->behind, limit->length, limit->descriptor, limit->result, limit->rest, *off_since, *processor};
 }
 
-std::optional<TimedWait> timed_wait(const Sighting& seen) {
-  const auto lead = lead_of(seen.processor);
+std::optional<TimedWait> timed_wait(pid_t tid, const Sighting& seen) {
+  const auto limit = seen.descriptor < 0 ? std::optional(seen.limit) : socket_limit(tid, seen);
+  const auto lead = limit ? lead_of(seen.processor) : std::nullopt;
   if (!lead) return std::nullopt;
-  return TimedWait{seen.number, seen.behind, seen.off_since + *lead + seen.limit, seen.result, seen.rest};
+  return TimedWait{seen.number, seen.behind, seen.off_since + *lead + *limit, seen.result, seen.rest};
 }
 
 void write_rest(pid_t tid, const TimedWait& wait, int64_t now) {

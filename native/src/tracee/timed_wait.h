@@ -23,7 +23,8 @@ struct TimedWait {
 /// What a thread was seen to wait in while it ran.
 struct Sighting {
   uint64_t number = 0, behind = 0;
-  int64_t limit = 0;  // ns, from where the call was made
+  int64_t limit = 0;    // ns, from where the call was made
+  int descriptor = -1;  // of a socket or something else whose own limit counts, if it has one
   int64_t result = 0;
   uint64_t rest = 0;
   int64_t off_since = 0;  // ns, on the clock of the processor that it was taken off
@@ -35,8 +36,8 @@ int64_t monotonic_now();
 /// Of a thread that nobody has interrupted yet. None where it waits in no such call, or in one whose limit the kernel counts
 /// down in place (select, ppoll, nanosleep with one place for both), or where the kernel does not tell (CONFIG_SCHED_DEBUG).
 std::optional<Sighting> see_wait(pid_t tid);
-/// None where the processor's clock cannot be read.
-std::optional<TimedWait> timed_wait(const Sighting& seen);
+/// With the thread stopped. None where it has no limit after all, or where the processor's clock cannot be read.
+std::optional<TimedWait> timed_wait(pid_t tid, const Sighting& seen);
 /// What `rest` is to hold now: the kernel reckons from where the call was issued again.
 void write_rest(pid_t tid, const TimedWait& wait, int64_t now);
 

@@ -101,7 +101,8 @@ void Tracee::note_wait(arch::GeneralRegisters& r, bool marked) {
   if (!told && !(inside && arch::waits_on(result))) return wait_.reset();
   if (!wait_ || wait_->behind != r.rip || !again) {
     const bool is_seen = seen && seen->behind == r.rip && seen->number == r.orig_rax;
-    wait_ = is_seen ? tracee::timed_wait(*seen) : std::nullopt;
+    // A descriptor's own limit shows itself: without one the kernel would issue the call again.
+    wait_ = is_seen && (told || seen->descriptor < 0) ? tracee::timed_wait(tid_, *seen) : std::nullopt;
     limit_is_ours_ = false;
   }
   if (end_wait(r) || !told) return;

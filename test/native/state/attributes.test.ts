@@ -9,7 +9,7 @@ describeKind({
   program,
   args: ['timers'],
   expected: 'restored',
-  note: "A socket's own time limit (SO_RCVTIMEO) begins anew, as do all where the kernel is built without /proc/PID/sched.",
+  note: 'Where the kernel is built without /proc/PID/sched, a wait begins anew unless the kernel counts it down in place.',
 });
 describeKind({ kind: 'Working directory, umask, soft limits, process name', program, args: ['process'], expected: 'restored' });
 describeKind({ kind: 'Thread names and affinity', program, args: ['threads'], expected: 'restored' });
