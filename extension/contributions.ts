@@ -65,6 +65,10 @@ export const contextKeys = {
   hasSnapshots: 'rollpoint.hasSnapshots',
   /** The user has asked whether gdb is there, and it is. */
   gdbFound: 'rollpoint.gdbFound',
+  /** The program has gone back to a snapshot, in this session or one before. */
+  wentBack: 'rollpoint.wentBack',
+  /** A search has found where a value changed. */
+  foundChange: 'rollpoint.foundChange',
   /** A snapshot is on screen in place of the present. */
   viewing: 'rollpoint.viewing',
   /** A snapshot of the session that the view shows is selected for compare. */

@@ -27,6 +27,8 @@ export interface RollpointApi {
   /** The session shown has changed, or its snapshots, or whether it is stopped. */
   readonly onDidChange: vscode.Event<void>;
   readonly stopped: boolean;
+  /** Context keys, as VS Code has been told of them. */
+  readonly contexts: ReadonlyMap<string, boolean>;
 }
 
 export function activate(context: vscode.ExtensionContext): RollpointApi {
@@ -58,6 +60,7 @@ export function activate(context: vscode.ExtensionContext): RollpointApi {
     get stopped() {
       return tracker.current?.stopped ?? false;
     },
+    contexts: tracker.contexts,
     onDidChange: tracker.onDidChange,
   };
 }

@@ -61,13 +61,19 @@ export function movedAfter(moved: boolean, message: DapMessage): boolean {
   return moved || (message.type === 'response' && message.success === true && editing.has(command));
 }
 
-/** The same, after a new list. A current snapshot that is new was just taken; one that was known, restored. */
+const has = (list: SnapshotList, id: number | null): boolean => list.snapshots.some((snapshot) => snapshot.id === id);
+
+/** From a list to the next one: a current snapshot that is new was just taken; one that was known, restored. */
+export function wentBack(before: SnapshotList, after: SnapshotList): boolean {
+  if (after.current === before.current || !has(before, after.current)) return false;
+  // Else the current one was deleted or evicted, and the program stands after its parent.
+  return before.current === null || has(after, before.current);
+}
+
+/** Whether the program may differ from its current snapshot, after a new list. */
 export function movedAfterList(moved: boolean, before: SnapshotList, after: SnapshotList): boolean {
   if (after.current === before.current) return moved;
-  const has = (list: SnapshotList, id: number | null): boolean => list.snapshots.some((snapshot) => snapshot.id === id);
-  const taken = !has(before, after.current);
-  // Else the current one was deleted or evicted, and the program stands after its parent.
-  return !taken && before.current !== null && !has(after, before.current);
+  return has(before, after.current) && !wentBack(before, after);
 }
 
 /** More are never compared at once. */

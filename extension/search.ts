@@ -3,7 +3,7 @@
 
 import * as vscode from 'vscode';
 import { cancelledMessage, type SnapshotId, type SnapshotLocation } from '../adapter/protocol';
-import { commandIds, viewId } from './contributions';
+import { commandIds, contextKeys, viewId } from './contributions';
 import { expressionOf, selectedFrame } from './expression';
 import { command } from './notify';
 import { withProgress } from './progress';
@@ -47,6 +47,7 @@ export function registerSearch(tracker: SessionTracker, view: TimelineView): vsc
         void vscode.window.setStatusBarMessage('The search was cancelled: the program is where it was.', 4000);
       });
       if (!found) return;
+      tracker.setContext(contextKeys.foundChange, true);
       const where = found.location ? `, at ${placeOf(found.location)}` : '';
       void vscode.window.showInformationMessage(
         `${expression} changed between snapshots ${found.before} and ${found.after}${where}.`,

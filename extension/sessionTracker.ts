@@ -4,7 +4,7 @@
 import * as vscode from 'vscode';
 import type { SnapshotList, SnapshotNotice } from '../adapter/protocol';
 import { contextKeys, debugType } from './contributions';
-import { type DapMessage, movedAfter, movedAfterList, questionAfter, stoppedAfter, WatchedExpressions } from './runState';
+import { type DapMessage, movedAfter, movedAfterList, questionAfter, stoppedAfter, WatchedExpressions, wentBack } from './runState';
 import { changedList, listSnapshots, noticeOf } from './snapshotClient';
 import { emptyList } from './timeline/rows';
 
@@ -28,7 +28,7 @@ export class SessionTracker implements vscode.Disposable {
   private readonly sessions = new Map<string, State>();
   private readonly disposables: vscode.Disposable[] = [];
   private readonly changeEmitter = new vscode.EventEmitter<void>();
-  private readonly contexts = new Map<string, boolean>();
+  private readonly keys = new Map<string, boolean>();
   private shown: State | undefined;
 
   /** The session shown, its snapshots, or whether it is stopped has changed. */
@@ -65,6 +65,11 @@ export class SessionTracker implements vscode.Disposable {
     return session;
   }
 
+  /** The context keys that were set here, by name. */
+  get contexts(): ReadonlyMap<string, boolean> {
+    return this.keys;
+  }
+
   /** Undefined where the session has ended. */
   of({ id }: vscode.DebugSession): TrackedSession | undefined {
     return this.sessions.get(id);
@@ -94,6 +99,7 @@ export class SessionTracker implements vscode.Disposable {
       if (notice) state.notices = [...state.notices, notice];
       if (list) {
         if (list.current !== state.list.current) state.moves += 1;
+        if (wentBack(state.list, list)) this.setContext(contextKeys.wentBack, true);
         state.list = list;
         state.listed = true;
       }
@@ -142,8 +148,8 @@ export class SessionTracker implements vscode.Disposable {
 
   /** Only changes: VS Code looks through every menu whenever a key is set. */
   setContext(key: string, value: boolean): void {
-    if (this.contexts.get(key) === value) return;
-    this.contexts.set(key, value);
+    if (this.keys.get(key) === value) return;
+    this.keys.set(key, value);
     void vscode.commands.executeCommand('setContext', key, value);
   }
 }

@@ -1,7 +1,7 @@
 // The timeline as rows, its texts, the run state: the pure parts of the extension.
 import { expect } from 'chai';
 import type { SnapshotInfo, SnapshotList } from '../../adapter/protocol';
-import { movedAfter, movedAfterList, questionAfter, stoppedAfter } from '../../extension/runState';
+import { movedAfter, movedAfterList, questionAfter, stoppedAfter, wentBack } from '../../extension/runState';
 import {
   descriptionOf,
   detailsOf,
@@ -245,5 +245,16 @@ describe('whether the program differs from its current snapshot', () => {
     expect(movedAfterList(false, list([null, 1], 2), list([null], 1))).to.equal(true);
     expect(movedAfterList(true, list([null, 1], 2), list([null, 1], 2))).to.equal(true);
     expect(movedAfterList(false, list([], null), list([null], 1))).to.equal(false);
+  });
+});
+
+describe('whether the program has gone back', () => {
+  it('shows in the list: a snapshot that was there before is the current one', () => {
+    expect(wentBack(list([null, 1], 2), list([null, 1], 1))).to.equal(true);
+    expect(wentBack(list([null, 1], 2), list([null, 1], 2))).to.equal(false);
+    expect(wentBack(list([null], 1), list([null, 1], 2)), 'one was taken').to.equal(false);
+    expect(wentBack(list([null, 1], 2), list([null], 1)), 'the current one was deleted').to.equal(false);
+    expect(wentBack(list([], null), list([null], 1)), 'the first').to.equal(false);
+    expect(wentBack(list([null], 1), list([], null)), 'the end').to.equal(false);
   });
 });

@@ -1,7 +1,7 @@
 // What a VS Code with the extension offers before anything is debugged.
 import { expect } from 'chai';
 import * as vscode from 'vscode';
-import { commandIds } from '../../../extension/contributions';
+import { commandIds, contextKeys } from '../../../extension/contributions';
 import { api } from './support';
 
 describe('Rollpoint in VS Code', () => {
@@ -27,6 +27,12 @@ describe('Rollpoint in VS Code', () => {
   });
 
   it('answers a command that makes no sense now with nothing but a message', async () => {
-    expect(await vscode.commands.executeCommand(commandIds.restoreSnapshot, 1)).to.equal(undefined);
+    const { contexts } = await api();
+    for (const command of [commandIds.restoreSnapshot, commandIds.goOnFromHere, commandIds.findChange]) {
+      expect(await vscode.commands.executeCommand(command, 1), command).to.equal(undefined);
+    }
+    // Steps of the walkthrough: not done by what only says why it cannot be.
+    expect(contexts.get(contextKeys.wentBack)).to.not.equal(true);
+    expect(contexts.get(contextKeys.foundChange)).to.not.equal(true);
   });
 });

@@ -1,7 +1,7 @@
 // A whole session through the API of VS Code: automatic snapshots, one by hand, restores, a branch, the end.
 import { expect } from 'chai';
 import * as vscode from 'vscode';
-import { commandIds } from '../../../extension/contributions';
+import { commandIds, contextKeys } from '../../../extension/contributions';
 import type { RollpointApi } from '../../../extension/main';
 import {
   api,
@@ -95,7 +95,9 @@ describe('a session', function () {
     await goOn();
     expect(await evaluate(stop, 'order.number')).to.equal('4');
     stop = await stopAfter(() => resume('next', stop.threadId));
+    expect(rollpoint.contexts.get(contextKeys.wentBack)).to.not.equal(true);
     stop = await stopAfter(() => run(commandIds.restoreSnapshot, 1));
+    expect(rollpoint.contexts.get(contextKeys.wentBack), 'a step of the walkthrough is done').to.equal(true);
     expect(stop).to.include({ reason: 'goto', description: 'Restored snapshot 1', line: lineOf(mark) });
     expect(await evaluate(stop, 'order.number')).to.equal('1');
     expect(await evaluate(stop, 'history_._M_impl._M_finish - history_._M_impl._M_start')).to.equal('0');
