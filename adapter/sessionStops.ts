@@ -15,6 +15,8 @@ export class SessionStops implements Restorer, Whereabouts {
   exception: ExceptionReport | undefined;
   private location: SnapshotLocation | null = null;
   private quiet = false;
+  /** The thread that the client shows as having gone somewhere. */
+  private gone: number | undefined;
   /** Breakpoints that the run under way passes over. */
   private setAside = '';
 
@@ -88,8 +90,14 @@ export class SessionStops implements Restorer, Whereabouts {
       allThreadsStopped: true,
       ...(breakpoint ? { hitBreakpointIds: [breakpoint.id] } : {}),
     });
+    const { gone, threadId } = this;
+    this.gone = report.reason === 'goto' ? threadId : undefined;
     // The response of the request that led here goes first.
     setImmediate(() => {
+      if (gone !== undefined && gone !== threadId) {
+        // VS Code keeps the reason of a thread that stood before, without its description: "Paused on goto" (debugSession.ts).
+        this.run.client.send(event('continued', { threadId: gone, allThreadsContinued: false }));
+      }
       this.run.client.send(stopped);
       this.run.shownMemory.changed();
     });

@@ -10,7 +10,7 @@ export interface DapMessage {
   event?: string;
   command?: string;
   success?: boolean;
-  body?: { question?: number };
+  body?: { question?: number; allThreadsContinued?: boolean };
   arguments?: { question?: number; context?: string; expression?: string };
 }
 
@@ -32,6 +32,7 @@ const resuming = new Set([
 export function stoppedAfter(stopped: boolean, message: DapMessage): boolean {
   if (message.type === 'event') {
     if (message.event === 'stopped') return true;
+    if (message.event === 'continued' && message.body?.allThreadsContinued === false) return stopped;
     return ['continued', 'exited', 'terminated'].includes(message.event ?? '') ? false : stopped;
   }
   if (!resuming.has(message.command ?? '')) return stopped;

@@ -260,6 +260,40 @@ describe('peek', () => {
     expect(await client.evaluate('ticks', threadId)).to.equal('2');
   });
 
+  it('lets no thread stand as having gone somewhere when another one does', async () => {
+    const session = await sessions.launch('turns', [], { snapshots: {} });
+    const { client } = session;
+    const first = await session.runTo('@carry');
+    const second = await session.resume();
+    const third = await session.resume();
+    expect(new Set([first, second, third].map(({ threadId }) => threadId)).size).to.equal(3);
+    const told: string[] = [];
+    const look = async (id: number | null): Promise<void> => {
+      const before = client.events.length;
+      const { threadId } = await peek(client, id);
+      for (const { event, body } of client.events.slice(before) as DebugProtocol.Event[]) {
+        if (event === 'continued') {
+          expect(body).to.include({ allThreadsContinued: false });
+          told.push(`not ${(body as ThreadStop).threadId}`);
+        }
+        if (event === 'stopped') told.push(`${(body as ThreadStop).description} in ${threadId}`);
+      }
+    };
+    for (const id of [1, 2, 1, null]) await look(id);
+    expect(told).to.deep.equal([
+      `Viewing snapshot 1 in ${first.threadId}`,
+      `not ${first.threadId}`,
+      `Viewing snapshot 2 in ${second.threadId}`,
+      `not ${second.threadId}`,
+      `Viewing snapshot 1 in ${first.threadId}`,
+      `not ${first.threadId}`,
+      `Back in the present in ${third.threadId}`,
+    ]);
+    const last = await session.resume();
+    expect(last.threadId).to.equal(first.threadId);
+    expect(client.events.filter(({ event, body }) => event === 'continued' && (body as ThreadStop).threadId === third.threadId)).to.have.length(1);
+  });
+
   it('steps back from what is shown', async () => {
     const session = await sessions.launch('counter', ['9'], { snapshots: {} });
     const { client } = session;

@@ -187,6 +187,7 @@ describe('whether the program is stopped', () => {
   it('follows the events', () => {
     expect(after(false, { type: 'event', event: 'stopped' })).to.equal(true);
     expect(after(true, { type: 'event', event: 'continued' })).to.equal(false);
+    expect(after(true, { type: 'event', event: 'continued', body: { allThreadsContinued: false } }), 'one thread alone').to.equal(true);
     expect(after(true, { type: 'event', event: 'terminated' })).to.equal(false);
     expect(after(true, { type: 'event', event: 'output' })).to.equal(true);
   });
