@@ -181,6 +181,7 @@ export class Run {
         this.trace(`=${name} ${JSON.stringify(record)}`);
         notified(this, name, record);
       },
+      placed: (breakpoint) => this.breakpoints.onPlaced(breakpoint),
       logged: (message) => this.client.output('console', `${message}\n`),
       said: (text) => {
         this.trace(`gdb: ${text.trimEnd()}`);

@@ -3,8 +3,15 @@
 import { GDBBackend } from 'cdt-gdb-adapter/dist/gdb/GDBBackend';
 import { UserError } from '../errors';
 import { type GdbLocation, GdbProcess } from './gdbProcess';
-import { helperScript, loggedLinePrefix } from './helperScript';
+import { helperScript, loggedLinePrefix, placedLinePrefix } from './helperScript';
 import { inFrame, type MiStopped, quote } from './mi';
+
+/** What gdb has set by itself, of what it was told to wait for: `number` is its own; without one it could not, and `message` says why. */
+export interface Placed {
+  id: number;
+  number?: string;
+  message?: string;
+}
 
 export interface GdbListener {
   running(): void;
@@ -15,6 +22,7 @@ export interface GdbListener {
   notified(name: string, record: Record<string, unknown>): void;
   /** One log point's message. */
   logged(message: string): void;
+  placed(breakpoint: Placed): void;
   /** What gdb says of itself: warnings and errors, not the output of commands. */
   said(text: string): void;
   /** gdb is gone, asked for or not. */
@@ -171,7 +179,9 @@ export class Gdb {
 
   private hear(text: string, category: string): void {
     if (text.startsWith(loggedLinePrefix)) {
-      this.listener?.logged(decodeLogged(text));
+      this.listener?.logged(decodeLine(text, loggedLinePrefix));
+    } else if (text.startsWith(placedLinePrefix)) {
+      this.listener?.placed(JSON.parse(decodeLine(text, placedLinePrefix)) as Placed);
     } else if (category === 'stdout' && this.capture) {
       this.capture.push(text);
     } else if (category !== 'stdout') {
@@ -181,9 +191,9 @@ export class Gdb {
   }
 }
 
-/** The message travels as hex, so that it stays on one line of gdb's console stream. */
-function decodeLogged(line: string): string {
-  return Buffer.from(line.slice(loggedLinePrefix.length).trim(), 'hex').toString();
+/** What it says travels as hex, so that it stays on one line of gdb's console stream. */
+function decodeLine(line: string, prefix: string): string {
+  return Buffer.from(line.slice(prefix.length).trim(), 'hex').toString();
 }
 
 function autoLoadFolders(): string[] {

@@ -2,7 +2,7 @@
 // Must not know which breakpoints there are.
 import { UserError } from '../errors';
 import type { Gdb } from './backend';
-import { parseHitCondition, parseLogMessage } from './hitCondition';
+import { type HitCondition, type LogPart, parseHitCondition, parseLogMessage } from './hitCondition';
 import { type MiBreakpoint, quote } from './mi';
 import type { BreakpointKind } from './stopReason';
 
@@ -34,23 +34,42 @@ export interface Spec {
 
 export type InsertedBreakpoint = MiBreakpoint;
 
-/** Throws UserError or GdbError, with words to show beside the breakpoint. */
-export async function insert(gdb: Gdb, spec: Spec): Promise<InsertedBreakpoint> {
+/** When a breakpoint that is reached stops, as `rollpoint_breakpoints.configure` takes it. */
+export interface Stopping {
+  condition?: string;
+  hit?: HitCondition;
+  log?: LogPart[];
+}
+
+/** gdb takes any address, and then cannot resume. */
+export class NoMemoryError extends UserError {
+  constructor(readonly address: string) {
+    super(`There is no memory at ${address}.`, false);
+  }
+}
+
+/** Throws UserError, with words to show beside the breakpoint. */
+export function stoppingOf(gdb: Gdb, spec: Spec): Stopping {
   const hit = spec.hitCondition?.trim() ? parseHitCondition(spec.hitCondition) : undefined;
   if (hit === null) {
     throw new UserError(`"${spec.hitCondition}" is not a hit condition: write a number, or one after >=, >, <=, <, = or %.`);
   }
   const log = spec.logMessage === undefined ? undefined : parseLogMessage(spec.logMessage);
-  const needsHelper = hit !== undefined || log !== undefined;
-  if (needsHelper && !gdb.hasPython) {
+  if ((hit || log) && !gdb.hasPython) {
     throw new UserError('Log points and hit conditions need a gdb with Python: install the package "gdb" instead of "gdb-minimal".');
   }
   const condition = spec.condition?.trim() || undefined;
-  const breakpoint = await insertAt(gdb, spec.where, condition);
-  if (needsHelper) {
-    const entry = Buffer.from(JSON.stringify({ condition, hit, log })).toString('hex');
+  return { ...(condition && { condition }), ...(hit && { hit }), ...(log && { log }) };
+}
+
+/** Throws UserError or GdbError, with words to show beside the breakpoint; NoMemoryError where it may have its place later. */
+export async function insert(gdb: Gdb, spec: Spec): Promise<InsertedBreakpoint> {
+  const stopping = stoppingOf(gdb, spec);
+  const breakpoint = await insertAt(gdb, spec.where, stopping.condition);
+  if (stopping.hit || stopping.log) {
+    const hex = Buffer.from(JSON.stringify(stopping)).toString('hex');
     try {
-      await gdb.console(`python rollpoint_breakpoints.configure(${breakpoint.number}, bytes.fromhex('${entry}').decode())`);
+      await gdb.console(`python rollpoint_breakpoints.configure(${breakpoint.number}, bytes.fromhex('${hex}').decode())`);
       await gdb.command(`-break-condition ${breakpoint.number} $_rollpoint_hit(${breakpoint.number})`);
     } catch (error) {
       await gdb.command(`-break-delete ${breakpoint.number}`);
@@ -75,12 +94,11 @@ async function insertAt(gdb: Gdb, where: Where, condition: string | undefined): 
   return Array.isArray(bkpt) ? bkpt[0]! : bkpt;
 }
 
-/** gdb takes any address, and then cannot resume. */
 async function requireMemory(gdb: Gdb, address: string): Promise<void> {
   try {
     await gdb.command(`-data-read-memory-bytes ${address} 1`);
   } catch {
-    throw new UserError(`There is no memory at ${address}.`, false);
+    throw new NoMemoryError(address);
   }
 }
 

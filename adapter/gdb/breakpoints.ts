@@ -1,8 +1,9 @@
 // All breakpoints that the client set: what is new goes to gdb, what is gone is deleted, the rest stays as it is.
 // Must not know DAP requests, or whether the debuggee runs.
 import { messageOf } from '../errors';
-import type { Gdb } from './backend';
-import { insert, type InsertedBreakpoint, type Spec } from './breakpointInsert';
+import { AwaitedBreakpoints } from './awaitedBreakpoints';
+import type { Gdb, Placed } from './backend';
+import { insert, type InsertedBreakpoint, NoMemoryError, type Spec, stoppingOf } from './breakpointInsert';
 import type { MiBreakpoint } from './mi';
 import type { BreakpointKind } from './stopReason';
 
@@ -21,17 +22,22 @@ interface Entry {
   spec: Spec;
   /** gdb's number; undefined where gdb refused it. */
   number: string | undefined;
+  /** gdb sets it as soon as its address has memory. */
+  awaited?: boolean;
   state: BreakpointState;
 }
 
 export class Breakpoints {
   private readonly groups = new Map<string, Entry[]>();
+  private readonly awaited: AwaitedBreakpoints;
   private nextId = 1;
 
   constructor(
     private readonly gdb: Gdb,
     private readonly changed: (reason: 'changed' | 'removed', state: BreakpointState) => void,
-  ) {}
+  ) {
+    this.awaited = new AwaitedBreakpoints(gdb);
+  }
 
   /** True when `set` would have to talk to gdb. */
   differs(group: string, specs: Spec[]): boolean {
@@ -66,13 +72,18 @@ export class Breakpoints {
       const inserted = await insert(this.gdb, spec);
       return { id, key, spec, number: inserted.number, state: stateOf(id, spec, inserted) };
     } catch (error) {
-      return { id, key, spec, number: undefined, state: { id, verified: false, message: messageOf(error), ...requested(spec) } };
+      const awaited = error instanceof NoMemoryError && (await this.awaited.add(id, error.address, stoppingOf(this.gdb, spec)).catch(() => false));
+      const message = awaited ? `${messageOf(error)} The breakpoint is set as soon as a library brings some.` : messageOf(error);
+      return { id, key, spec, number: undefined, awaited, state: { id, verified: false, message, ...requested(spec) } };
     }
   }
 
   private async remove(entry: Entry): Promise<void> {
     const { number } = entry;
     entry.number = undefined;
+    if (entry.awaited) {
+      await this.awaited.drop(entry.id).catch(() => undefined);
+    }
     if (number === undefined) {
       return;
     }
@@ -100,6 +111,18 @@ export class Breakpoints {
       entry.state = state;
       this.changed('changed', state);
     }
+  }
+
+  /** One that was waited for. */
+  onPlaced({ id, number, message }: Placed): void {
+    const entry = this.entries().find((candidate) => candidate.id === id);
+    if (!entry) {
+      return;
+    }
+    entry.number = number;
+    entry.awaited = false;
+    entry.state = { id, verified: number !== undefined, ...(message === undefined ? {} : { message }), ...requested(entry.spec) };
+    this.changed('changed', entry.state);
   }
 
   /** `=breakpoint-deleted`: by hand at gdb's prompt, or its scope is gone. */

@@ -3,6 +3,8 @@
 
 /** Opens a console line that carries a log point's message, in hex. */
 export const loggedLinePrefix = '\u0001rollpoint-log ';
+/** Opens a console line that says what became of an awaited breakpoint (`Placed` as JSON), in hex. */
+export const placedLinePrefix = '\u0001rollpoint-placed ';
 
 export const helperScript = `
 import gdb, itertools, json, re

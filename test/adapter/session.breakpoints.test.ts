@@ -141,7 +141,7 @@ describe('breakpoints', () => {
       breakpoints: [{ instructionReference: instructions[2]!.address }, { instructionReference: '0x10' }],
     });
     expect(breakpoints[0]).to.deep.include({ verified: true });
-    expect(breakpoints[1]).to.deep.include({ verified: false, message: 'There is no memory at 0x10.', instructionReference: '0x10' });
+    expect(breakpoints[1]).to.deep.include({ verified: false, message: 'There is no memory at 0x10. The breakpoint is set as soon as a library brings some.', instructionReference: '0x10' });
     // gdb would not resume with such a one.
     const next = await session.resume();
     expect(next.reason).to.equal('instruction breakpoint');
@@ -244,6 +244,66 @@ describe('breakpoints', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('sets a breakpoint at an instruction of a library as soon as the library comes', async () => {
+    const folder = sessions.folder();
+    const source = join(folder, 'plugin.cpp');
+    const library = join(folder, 'plugin.so');
+    writeFileSync(source, 'extern "C" int plugged(int n) {\n  int more = n + 1;\n  return more * 2;\n}\n');
+    execFileSync('g++', ['-g', '-O0', '-shared', '-fPIC', '-o', library, source]);
+    const former = await sessions.launch('playground', ['plugin', library]);
+    await former.client.setBreakpoints(source, [{ line: 3 }]);
+    await former.client.configurationDone();
+    const { stackFrames } = await former.client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId: (await former.client.stopped()).threadId });
+    const instructionReference = `0x${BigInt(stackFrames[0]!.instructionPointerReference!).toString(16)}`;
+    type Changed = { reason: string; breakpoint: DebugProtocol.Breakpoint };
+    for (const [more, stops] of [
+      [{}, true],
+      [{ condition: 'n == 20' }, true],
+      [{ condition: 'n == 21' }, false],
+      [{ condition: 'n == 20', hitCondition: '1' }, true],
+      [{ condition: 'nonsense ==' }, true],
+    ] as const) {
+      const { client } = await sessions.launch('playground', ['plugin', library]);
+      const { breakpoints } = await client.request<{ breakpoints: DebugProtocol.Breakpoint[] }>('setInstructionBreakpoints', { breakpoints: [{ instructionReference, ...more }] });
+      const { id, message: refusal } = breakpoints[0]!;
+      expect(breakpoints[0]).to.deep.include({ verified: false, instructionReference });
+      expect(refusal).to.match(/^There is no memory at 0x[0-9a-f]+\. The breakpoint is set as soon as a library brings some\.$/);
+      await client.configurationDone();
+      const { reason, breakpoint } = await client.event<Changed>('breakpoint');
+      expect(reason).to.equal('changed');
+      expect(breakpoint).to.deep.include({ id, verified: true, instructionReference });
+      if (!stops) {
+        await client.event('exited');
+        continue;
+      }
+      const stop = await client.stopped();
+      expect(stop).to.deep.include({ reason: 'instruction breakpoint', hitBreakpointIds: [id] });
+      expect(await client.evaluate('more', stop.threadId)).to.equal('21');
+      if ('condition' in more && more.condition.startsWith('nonsense')) await client.outputMatching('important', /Error in testing .*condition/);
+      const cleared = await client.request<object>('setInstructionBreakpoints', { breakpoints: [] });
+      expect(cleared).to.deep.equal({ breakpoints: [] });
+      await client.request('continue', { threadId: stop.threadId });
+      await client.event('exited');
+    }
+  });
+
+  it('no longer waits for a place that the breakpoint is taken away from', async () => {
+    const folder = sessions.folder();
+    const library = join(folder, 'plugin.so');
+    writeFileSync(join(folder, 'plugin.cpp'), 'extern "C" int plugged(int n) { return n; }\n');
+    execFileSync('g++', ['-g', '-O0', '-shared', '-fPIC', '-o', library, join(folder, 'plugin.cpp')]);
+    const former = await sessions.launch('playground', ['plugin', library]);
+    await former.client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'plugged' }] });
+    await former.client.configurationDone();
+    const { stackFrames } = await former.client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId: (await former.client.stopped()).threadId });
+    const { client } = await sessions.launch('playground', ['plugin', library]);
+    await client.request('setInstructionBreakpoints', { breakpoints: [{ instructionReference: stackFrames[0]!.instructionPointerReference }] });
+    await client.request('setInstructionBreakpoints', { breakpoints: [] });
+    await client.configurationDone();
+    await client.event('exited');
+    expect(client.events.filter(({ event }) => event === 'breakpoint')).to.deep.equal([]);
   });
 
   it('sets and clears breakpoints while the program runs, without a stop that the user sees', async () => {
