@@ -271,7 +271,7 @@ describe('peek', () => {
     const look = async (id: number | null): Promise<void> => {
       const before = client.events.length;
       const { threadId } = await peek(client, id);
-      for (const { event, body } of client.events.slice(before) as DebugProtocol.Event[]) {
+      for (const { event, body } of client.events.slice(before)) {
         if (event === 'continued') {
           expect(body).to.include({ allThreadsContinued: false });
           told.push(`not ${(body as ThreadStop).threadId}`);
