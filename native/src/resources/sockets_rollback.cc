@@ -12,6 +12,8 @@
 
 #include <algorithm>
 
+#include "resources/outside_holders.h"
+
 namespace rollpoint::resources {
 
 using tracee::RemoteCall;
@@ -23,6 +25,12 @@ namespace {
 constexpr int kFlags = O_APPEND | O_NONBLOCK;
 
 void set_int(int fd, int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof value); }
+
+// Its port is free at its last closing, and not in a minute.
+void close_hard(int fd) {
+  const linger hard{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
 
 }  // namespace
 
@@ -65,6 +73,8 @@ void SocketsRollback::close_surplus() {
   for (auto& [identity, socket] : sockets_) ours_.insert(identity->now.second);
   if (surplus.empty()) return;
   for (auto& end : surplus) ours_.insert(end.key.second);
+  std::vector<std::pair<const StreamEnd*, ino_t>> connections;  // with who has the other end
+  std::set<ino_t> ends_of_connections;
   for (auto& end : surplus) {
     const int fd = end.fd.get();
     const auto local = local_address(fd), peer = peer_address(fd);
@@ -77,10 +87,14 @@ void SocketsRollback::close_surplus() {
       if (facts && lstat(file.c_str(), &info) == 0 && S_ISSOCK(info.st_mode) && info.st_ino == facts->name.second) unlink(file.c_str());
     } else if (port_of(peer) && int_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM) {
       const auto owner = tcp_owner(peer, local);
-      const linger hard{1, 0};
-      if (owner && (*owner == 0 || ours_.contains(*owner))) setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+      if (!owner || (*owner != 0 && !ours_.contains(*owner))) continue;
+      connections.emplace_back(&end, *owner);
+      ends_of_connections.insert({end.key.second, *owner});
     }
   }
+  const auto of_others = held_outside(holders_, ends_of_connections);
+  for (auto& [end, owner] : connections)
+    if (!of_others.contains(end->key.second) && !of_others.contains(owner)) close_hard(end->fd.get());
   for (size_t holder = 0; holder < holders_.size(); ++holder) {
     std::vector<RemoteCall> closes;
     for (auto& end : surplus)
@@ -127,8 +141,7 @@ void SocketsRollback::turn_away(const Entry& listener, int fd) {
   for (pollfd state{fd, POLLIN, 0}; poll(&state, 1, 0) > 0;) {
     const UniqueFd applicant(accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!applicant) return;
-    const linger hard{1, 0};
-    setsockopt(applicant.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    close_hard(applicant.get());
   }
 }
 
@@ -159,13 +172,19 @@ bool SocketsRollback::usable(const Entry& entry) const {
 
 void SocketsRollback::release(const std::set<SharedIdentity>& broken) {
   std::set<ObjectKey> keys;
-  for (auto& identity : broken) keys.insert(identity->now);
+  std::set<ino_t> ends_of_connections;
+  for (auto& identity : broken) {
+    keys.insert(identity->now);
+    if (sockets_.at(identity).is_tcp()) ends_of_connections.insert(identity->now.second);
+  }
+  auto of_others = held_outside(holders_, ends_of_connections);
+  for (auto& identity : broken)
+    if (auto& partner = sockets_.at(identity).partner; partner && of_others.contains(partner->now.second)) of_others.insert(identity->now.second);
   for (size_t holder = 0; holder < holders_.size(); ++holder) {
     std::vector<RemoteCall> closes;
     for (auto& end : ends_) {
       if (end.holder != holder || !keys.contains(end.key)) continue;
-      const linger hard{1, 0};
-      setsockopt(end.fd.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+      if (ends_of_connections.contains(end.key.second) && !of_others.contains(end.key.second)) close_hard(end.fd.get());
       closes.push_back({SYS_close, {static_cast<uint64_t>(end.number)}});
     }
     if (!closes.empty()) RemoteSyscalls(*holders_[holder].process).batch(closes);

@@ -54,6 +54,29 @@ describe('programs of the kernel at sockets (eBPF)', () => {
   });
 });
 
+describe('sockets that a process outside the tree has, too', () => {
+  it('have the options that they had, also where they are closed or made anew in the program', async () => {
+    const rig = await Rig.launch('sharedsockets', [], { children: 'ignore' });
+    try {
+      await rig.breakAt('at_armed', 'at_changed', 'at_checked');
+      await rig.continueToBreakpoint();
+      const { id } = await rig.core.capture({ tid: rig.pid, files: 'rewind' });
+      for (let turn = 0; turn < 3; ++turn) {
+        await rig.continueToBreakpoint();
+        await rig.core.rollback(id);
+      }
+      await rig.continueToBreakpoint();
+      await rig.continueToBreakpoint();
+      await rig.clearBreakpoints();
+      let event = await rig.continue();
+      while (event.type === 'stopped') event = await rig.continue();
+      expect(event, await rig.allOutput()).to.deep.include({ type: 'exited', code: 0 });
+    } finally {
+      await rig.dispose();
+    }
+  });
+});
+
 describe('a connection to another program', () => {
   const args = ['outside'];
   const server = createServer((socket) => socket.on('error', () => socket.destroy()).pipe(socket));
