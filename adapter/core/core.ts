@@ -46,6 +46,8 @@ interface CoreEvents {
   stop: [ProcessEvent];
   /** The threads are about to run. */
   resumed: [];
+  /** A rollback was tried: nothing that was read before holds. */
+  rolledBack: [];
   /** Memory or registers were written from outside: the process no longer equals its snapshot. */
   edited: [];
   snapshotsLost: [number[], string];
@@ -185,8 +187,9 @@ export class Core extends EventEmitter<CoreEvents> {
     return this.live().interrupt();
   }
 
-  readMemory(address: bigint, length: number): Promise<Uint8Array> {
-    return this.live().readMemory(address, length);
+  async readMemory(address: bigint, length: number): Promise<Uint8Array> {
+    const supervisor = this.live();
+    return supervisor.readMemoryNow(address, length) ?? supervisor.readMemory(address, length);
   }
 
   writeMemory(address: bigint, data: Uint8Array): Promise<void> {
@@ -242,15 +245,17 @@ export class Core extends EventEmitter<CoreEvents> {
   }
 
   async rollback(id: number): Promise<RollbackResult> {
-    const result = await this.live()
-      .rollback(id)
-      .catch((error: NativeError) => {
-        this.torn = error.trusted === false || this.torn;
-        throw error;
-      });
-    this.torn = false;
-    this.names.rename(result.renamed);
-    return { ...result, tid: this.names.nameOf(result.tid) };
+    try {
+      const result = await this.live().rollback(id);
+      this.torn = false;
+      this.names.rename(result.renamed);
+      return { ...result, tid: this.names.nameOf(result.tid) };
+    } catch (error) {
+      this.torn = (error as NativeError).trusted === false || this.torn;
+      throw error;
+    } finally {
+      this.emit('rolledBack');
+    }
   }
 
   async deleteSnapshot(id: number): Promise<void> {

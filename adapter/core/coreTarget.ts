@@ -19,6 +19,7 @@ import type { Core, ProcessEvent } from './core';
 import { InsertedBreakpoints } from './insertedBreakpoints';
 import { explainStart, shellCommand, StartupExit } from './start';
 import type { RollbackResult, Stdio } from './native';
+import { StopCache } from './stopCache';
 
 export interface RestoreOutcome {
   id: number;
@@ -38,7 +39,7 @@ export class CoreTarget implements Target, FocusCommands {
   lastStop: TargetStop | null = null;
   process: TargetProcess | null = null;
   private readonly listeners = new Set<(stop: TargetStop) => void>();
-  private readonly registers = new Map<number, ThreadRegisters>();
+  private readonly cache: StopCache;
   private readonly breakpoints: InsertedBreakpoints;
   private restoring: ArmedRestore | null = null;
   readonly viewing = null;
@@ -63,15 +64,11 @@ export class CoreTarget implements Target, FocusCommands {
     private readonly core: Core,
     private readonly stdio: Stdio = { kind: 'inherit' },
   ) {
+    this.cache = new StopCache(core);
     this.breakpoints = new InsertedBreakpoints(core);
     core.on('stop', (event) => this.handle(event));
-    core.on('resumed', () => this.registers.clear());
-    core.on('focus', ({ executable }) => {
-      this.registers.clear();
-      this.newProgram = executable;
-    });
+    core.on('focus', ({ executable }) => (this.newProgram = executable));
     core.on('revived', ({ id }) => {
-      this.registers.clear();
       this.revivedAt = id;
       this.replaced = this.lastStop !== null;
       for (const known of this.fates.splice(0)) known();
@@ -140,7 +137,7 @@ export class CoreTarget implements Target, FocusCommands {
   }
 
   threads(): Promise<TargetThread[]> {
-    return this.core.threads();
+    return this.cache.threads();
   }
 
   /** Runs, or carries out the armed restore instead: then a stop with cause `restored` comes to the listeners. */
@@ -225,19 +222,12 @@ export class CoreTarget implements Target, FocusCommands {
     return Promise.resolve();
   }
 
-  /** A copy; read once a stop. */
-  async readRegisters(tid: number): Promise<ThreadRegisters> {
-    let registers = this.registers.get(tid);
-    if (!registers) {
-      registers = await this.core.readRegisters(tid);
-      this.registers.set(tid, registers);
-    }
-    return { general: registers.general.slice(), xstate: registers.xstate.slice() };
+  readRegisters(tid: number): Promise<ThreadRegisters> {
+    return this.cache.registers(tid);
   }
 
-  async writeRegisters(tid: number, registers: Partial<ThreadRegisters>): Promise<void> {
-    this.registers.delete(tid);
-    await this.core.writeRegisters(tid, registers);
+  writeRegisters(tid: number, registers: Partial<ThreadRegisters>): Promise<void> {
+    return this.core.writeRegisters(tid, registers);
   }
 
   insertBreakpoint(type: BreakpointType, address: bigint, length: number): Promise<void> {
@@ -269,14 +259,12 @@ export class CoreTarget implements Target, FocusCommands {
       if (tid === null) return false;
       this.restoring = null;
       const result = await this.core.rollback(armed.id);
-      this.registers.clear();
       armed.done({ id: armed.id, result });
       const pid = this.core.process?.pid ?? 0;
       this.arrive({ state: 'stopped', pid, tid: tid === ANY ? result.tid : tid, cause: { kind: 'restored', snapshot: armed.id } });
       return true;
     } catch (error) {
       this.restoring = null;
-      this.registers.clear();
       armed.failed(error);
       throw error;
     }
@@ -321,7 +309,6 @@ export class CoreTarget implements Target, FocusCommands {
   }
 
   private handle(event: ProcessEvent): void {
-    this.registers.clear();
     if (this.starting) return;
     if (event.type === 'exited') this.announce({ state: 'exited', pid: event.pid, code: event.code });
     else if (event.type === 'killed') this.announce({ state: 'killed', pid: event.pid, signal: event.signal });
@@ -378,7 +365,7 @@ export class CoreTarget implements Target, FocusCommands {
 
   private forget(): void {
     this.disarmRestore('the process is gone');
-    this.registers.clear();
+    this.cache.forget();
     this.breakpoints.forget();
     this.resumed = [ALL];
     this.armedFocus = this.owedStop = this.newProgram = null;

@@ -264,6 +264,11 @@ export interface Supervisor {
 
   /** May return fewer bytes than asked for where the mapping ends; rejects EFAULT when none could be read. */
   readMemory(address: bigint, length: number): Promise<Uint8Array>;
+  /**
+   * The same at once, where it can be: the process is stopped, nothing that was asked for before is still to be done, at
+   * most 16 KiB. Else undefined, also where nothing can be read. The bytes are those of this moment.
+   */
+  readMemoryNow(address: bigint, length: number): Uint8Array | undefined;
   writeMemory(address: bigint, data: Uint8Array): Promise<void>;
   readRegisters(tid: number): Promise<Registers>;
   writeRegisters(tid: number, registers: Partial<Registers>): Promise<void>;

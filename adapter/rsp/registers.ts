@@ -193,9 +193,43 @@ export function setRegister(registers: ThreadRegisters, spec: RegisterSpec, valu
   return { general: false, xstate: true };
 }
 
+/** Bytes that lie together in a blob and in `g`. */
+interface Run {
+  blob: 'general' | 'xstate';
+  from: number;
+  to: number;
+  length: number;
+}
+
+/** By register set: gdb reads all registers of every thread at most stops. */
+const layouts = new WeakMap<readonly RegisterSpec[], { size: number; runs: readonly Run[]; tagAt: number | null }>();
+
+function layoutOf(set: readonly RegisterSpec[]): { size: number; runs: readonly Run[]; tagAt: number | null } {
+  const known = layouts.get(set);
+  if (known) return known;
+  const runs: Run[] = [];
+  let size = 0;
+  let tagAt: number | null = null;
+  for (const { place, size: width } of set) {
+    const form = place.blob === 'xstate' ? place.form : undefined;
+    const last = runs.at(-1);
+    if (form === 'tag') tagAt = size;
+    else if (form === undefined && last && last.blob === place.blob && last.from + last.length === place.offset && last.to + last.length === size) last.length += width;
+    else runs.push({ blob: place.blob, from: place.offset, to: size, length: form === 'word' ? 2 : width });
+    size += width;
+  }
+  const layout = { size, runs, tagAt };
+  layouts.set(set, layout);
+  return layout;
+}
+
 /** All registers one after another, as `g` carries them. */
 export function packRegisters(registers: ThreadRegisters, set: readonly RegisterSpec[]): Uint8Array {
-  return Buffer.concat(set.map((spec) => getRegister(registers, spec)));
+  const { size, runs, tagAt } = layoutOf(set);
+  const packed = Buffer.alloc(size);
+  for (const { blob, from, to, length } of runs) packed.set(registers[blob].subarray(from, from + length), to);
+  if (tagAt !== null) packed.writeUInt16LE(fullTag(registers), tagAt);
+  return packed;
 }
 
 /** The way back, for `G`; missing bytes at the end leave their registers as they are. */

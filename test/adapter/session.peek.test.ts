@@ -294,6 +294,23 @@ describe('peek', () => {
     expect(client.events.filter(({ event, body }) => event === 'continued' && (body as ThreadStop).threadId === third.threadId)).to.have.length(1);
   });
 
+  it('knows every thread as it was then, once what is shown has become the present', async () => {
+    const session = await sessions.launch('turns', [], { snapshots: {} });
+    const { client } = session;
+    const first = await session.runTo('@carry');
+    await session.resume();
+    const third = await session.resume();
+    const { threads } = await client.request<DebugProtocol.ThreadsResponse['body']>('threads');
+    for (const { id } of threads) await client.top(id);
+    expect((await client.top(third.threadId)).name).to.equal('carry');
+    await peek(client, 1);
+    await client.request('setExpression', { expression: 'load', value: '7', frameId: (await client.top(first.threadId)).frameId });
+    expect((await client.stopped('goto')).description).to.equal('Restored snapshot 1');
+    expect((await client.top(third.threadId)).name).to.not.equal('carry');
+    expect((await client.top(first.threadId)).name).to.equal('carry');
+    expect(await client.evaluate('load', first.threadId)).to.equal('7');
+  });
+
   it('steps back from what is shown', async () => {
     const session = await sessions.launch('counter', ['9'], { snapshots: {} });
     const { client } = session;

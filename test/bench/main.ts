@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { debuggee } from '../support/debuggees';
 import { Rig } from '../support/native';
+import { packetCosts } from './packets';
 import { peekCosts } from './peek';
 
 const mebibytes = Number(process.env['ROLLPOINT_BENCH_MIB'] ?? 512);
@@ -183,6 +184,9 @@ async function main(): Promise<void> {
       row('gdb restart', gdbs.restart, ['fork', forked]);
     } else console.log(`  gdb checkpoint     ${theirs as string}`);
   }
+  const packets = await packetCosts(output);
+  console.log('\na packet of the remote protocol');
+  for (const name of ['memory', 'registers', 'threads', 'step'] as const) row(name, packets.ours[name], ['gdbserver', packets.gdbserver[name]]);
   const looks = await peekCosts();
   console.log('\na look at a snapshot: eleven threads, their stacks and locals');
   row('plain gdb stop', looks.stop);

@@ -1,6 +1,7 @@
 // Run control of the addon on real programs: launch, stops, steps, registers, memory, breakpoints, watchpoints, signals.
 // No gdb here; what gdb makes of it is for test/server and test/adapter.
 import { readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { addon, Rig, type RigOptions } from '../support/native';
 
@@ -94,6 +95,46 @@ describe('run control', () => {
     expect(unmapped).to.equal('EFAULT');
     const { rsp } = await rig.registers(tid);
     expect(await rig.core.readMemory(rsp!, 64)).to.have.length(64);
+  });
+
+  it('reads memory at once, unless something was asked for before that is still to be done', async () => {
+    await launch('counter');
+    await rig.breakAt('main');
+    const { tid } = await rig.continueToBreakpoint();
+    const total = rig.address('total');
+    const now = (): number | undefined => {
+      const bytes = rig.core.readMemoryNow(total, 4);
+      return bytes && Buffer.from(bytes).readInt32LE();
+    };
+    const value = async (): Promise<number> => {
+      for (;;) {
+        const read = now();
+        if (read !== undefined) return read;
+        await setImmediate();
+      }
+    };
+    expect(await value()).to.equal(await rig.readInt('total'));
+    const { id } = await rig.core.capture({ tid, files: 'keep' });
+    const before = await value();
+    for (let written = 1; written <= 300; written++) {
+      const done = rig.writeInt('total', written);
+      expect(now()).to.be.oneOf([undefined, written]);
+      if (written % 3 > 0) await done;
+      expect(now()).to.be.oneOf([undefined, written]);
+      if (written % 100 > 0) continue;
+      const back = rig.core.rollback(id);
+      expect(now()).to.be.oneOf([undefined, before]);
+      await back;
+      expect(await value()).to.equal(before);
+    }
+    expect(rig.core.readMemoryNow(0x10n, 4)).to.equal(undefined);
+    expect(rig.core.readMemoryNow(total, 1 << 20)).to.equal(undefined);
+    await rig.clearBreakpoints();
+    const resumed = rig.resume();
+    for (let round = 0; round < 50; round++) expect(now()).to.equal(undefined);
+    await resumed;
+    expect(await rig.next()).to.include({ type: 'exited' });
+    expect(now()).to.equal(undefined);
   });
 
   it('writes registers', async () => {

@@ -100,6 +100,7 @@ describe('registers', () => {
     const to = blank();
     expect(unpackRegisters(to, set, packRegisters(from, set))).to.deep.equal({ general: true, xstate: true });
     expect(packRegisters(to, set)).to.deep.equal(packRegisters(from, set));
+    expect(packRegisters(from, set), 'one by one').to.deep.equal(Buffer.concat(set.map((spec) => getRegister(from, spec))));
     expect(xstateBv(to)).to.equal(0b10_1110_0111n);
     expect(unpackRegisters(to, set, packRegisters(from, set))).to.deep.equal({ general: false, xstate: false });
   });

@@ -38,6 +38,7 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
       InstanceMethod<&SupervisorBinding::follow_children>("followChildren"),
       InstanceMethod<&SupervisorBinding::follow>("follow"),
       InstanceMethod<&SupervisorBinding::read_memory>("readMemory"),
+      InstanceMethod<&SupervisorBinding::read_memory_now>("readMemoryNow"),
       InstanceMethod<&SupervisorBinding::write_memory>("writeMemory"),
       InstanceMethod<&SupervisorBinding::read_registers>("readRegisters"),
       InstanceMethod<&SupervisorBinding::write_registers>("writeRegisters"),
@@ -203,6 +204,17 @@ class SupervisorBinding : public Napi::ObjectWrap<SupervisorBinding> {
       bytes->resize(s->stopped_process().memory().read(address, bytes->data(), length));
       if (bytes->empty() && length) throw util::SysError("read memory", EFAULT);
       return [bytes](Napi::Env env) { return to_buffer(env, bytes->data(), bytes->size()); };
+    });
+  }
+
+  Napi::Value read_memory_now(const Napi::CallbackInfo& info) {
+    const uint64_t address = to_address(info[0]);
+    const size_t length = static_cast<size_t>(info[1].ToNumber().Int64Value());
+    std::byte bytes[16384];
+    if (!supervisor_ || length > sizeof bytes) return info.Env().Undefined();
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const auto read = supervisor_->read_at_rest(address, bytes, length);
+      return read && *read > 0 ? to_buffer(info.Env(), bytes, *read) : info.Env().Undefined();
     });
   }
 

@@ -45,6 +45,17 @@ void Supervisor::post(std::function<void()> work) {
   waiter_.wake();
 }
 
+std::optional<size_t> Supervisor::read_at_rest(uint64_t address, void* buffer, size_t size) {
+  std::unique_lock rest(at_work_, std::try_to_lock);
+  if (!rest) return std::nullopt;
+  {
+    std::lock_guard lock(mutex_);
+    if (!queue_.empty() || quit_) return std::nullopt;  // what was asked for before comes before
+  }
+  if (!process_ || !control_ || control_->ended() || control().running()) return std::nullopt;
+  return process().memory().read(address, buffer, size);
+}
+
 // False when the thread is to end.
 bool Supervisor::run_queued() {
   for (;;) {
@@ -61,9 +72,12 @@ bool Supervisor::run_queued() {
 
 void Supervisor::run() {
   waiter_.bind();
+  std::unique_lock at_work(at_work_);
   while (run_queued()) {
     waiter_.wake_at(family_ ? family_->next_wait_to_end() : std::nullopt);
+    at_work.unlock();
     auto status = waiter_.wait();
+    at_work.lock();
     if (!control_) continue;
     try {
       if (status) family_->handle(status->tid, status->status);

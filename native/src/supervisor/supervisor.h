@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
@@ -52,6 +53,9 @@ class Supervisor {
 
   /// From any thread; runs on the supervisor thread in the order posted.
   void post(std::function<void()> work);
+  /// From any thread, without a wait: memory of the stopped process, read by the caller while the supervisor thread waits
+  /// for work. Bytes read; nullopt when it has something to do or the process runs: then `post` tells.
+  std::optional<size_t> read_at_rest(uint64_t address, void* buffer, size_t size);
 
   // Everything below runs on the supervisor thread only.
   pid_t start(const LaunchRequest& request);
@@ -107,6 +111,7 @@ class Supervisor {
   std::mutex mutex_;
   std::deque<std::function<void()>> queue_;
   bool quit_ = false;  // under mutex_
+  std::mutex at_work_;  // held by the supervisor thread except while it waits
 
   bool hold_at_exit_ = false, follow_children_ = false;
   pid_t first_pid_ = 0;           // names the debuggee in events, also after it has come back in another process
