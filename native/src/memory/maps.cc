@@ -193,13 +193,15 @@ const Vma* find_vma(const std::vector<Vma>& maps, uint64_t address) {
 }
 
 std::vector<VmaFlags> parse_smaps_flags(std::string_view text) {
-  constexpr std::string_view kKey = "VmFlags:";
+  constexpr std::string_view kKey = "VmFlags:", kSwap = "Swap:";
   std::vector<VmaFlags> result;
   for_each_line(text, [&](std::string_view line) {
     if (line.empty()) return;
     // Field names begin with a capital, mappings with a lower-case hexadecimal number.
     if (line[0] >= 'A' && line[0] <= 'Z') {
-      if (line.starts_with(kKey) && !result.empty()) result.back().flags = parse_flags(line.substr(kKey.size()));
+      if (result.empty()) return;
+      if (line.starts_with(kKey)) result.back().flags = parse_flags(line.substr(kKey.size()));
+      if (line.starts_with(kSwap)) result.back().swapped = strtoull(line.data() + kSwap.size(), nullptr, 10) << 10;
       return;
     }
     Cursor cursor(line);

@@ -85,6 +85,7 @@ struct VmaFlags {
   uint64_t start = 0;
   uint64_t end = 0;
   VmFlags flags;
+  uint64_t swapped = 0;  // bytes; of shared memory those of the whole object that it shows
 };
 
 /// In address order. Slow, since the kernel counts the pages of each mapping: not for the pause.

@@ -119,6 +119,13 @@ util::RangeSet Pagemap::present_ranges(util::Range range) {
   return result;
 }
 
+util::RangeSet Pagemap::mapped_ranges(util::Range range) {
+  if (!has_scan_) return classic_ranges(range, [](PagemapEntry entry) { return entry.present(); });
+  util::RangeSet result;
+  scan({.start = range.start, .end = range.end, .category_mask = kPagePresent}, [&](uint64_t start, uint64_t end, uint64_t) { result.add(start, end); });
+  return result;
+}
+
 util::RangeSet Pagemap::present_ranges_of_mapping(util::Range range) {
   if (!has_scan_) return present_ranges(range);
   util::RangeSet absent;

@@ -89,6 +89,9 @@ class Pagemap {
   /// The same for a range without a hole between its mappings, which the kernel answers four times faster where most of it
   /// is there: what is reported costs more than what is passed over.
   util::RangeSet present_ranges_of_mapping(util::Range range);
+  /// In its page tables. Of a shared mapping only that tells: what seems to be swapped out there is a mark that userfaultfd
+  /// has left where a page was taken away.
+  util::RangeSet mapped_ranges(util::Range range);
   /// Those of them that belong to the process alone: anonymous pages, and copied-on-write ones of private
   /// file mappings. Not shared anonymous memory. Meant for file mappings: a page that seems to be swapped
   /// out while write-protected may be a mere mark that userfaultfd left behind at MADV_DONTNEED, and is

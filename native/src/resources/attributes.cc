@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "resources/courier.h"
+#include "resources/file_keeper.h"
 #include "util/capability.h"
 #include "util/error.h"
 
@@ -20,8 +21,19 @@ namespace {
 
 std::string directory_path(const Process& process) { return "/proc/" + std::to_string(process.pid()) + "/cwd"; }
 
+// A folder that was removed since and made anew, under the name by which it went; else none.
+UniqueFd made_anew(const UniqueFd& directory) {
+  constexpr std::string_view kDeleted = " (deleted)";
+  struct stat info {};
+  auto path = real_path(directory);
+  if (fstat(directory.get(), &info) < 0 || info.st_nlink > 0 || !path.ends_with(kDeleted)) return {};
+  path.resize(path.size() - kDeleted.size());
+  return UniqueFd(open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
 bool in_directory(const Process& process, const UniqueFd& directory) {
   struct stat now {}, wanted {};
+  if (const auto anew = made_anew(directory)) return in_directory(process, anew);
   return stat(directory_path(process).c_str(), &now) == 0 && fstat(directory.get(), &wanted) == 0 && now.st_ino == wanted.st_ino &&
          now.st_dev == wanted.st_dev;
 }
@@ -63,7 +75,10 @@ util::Warnings foresee_attributes(const Process& process, const Attributes& want
 util::Warnings restore_attributes(Process& process, const Attributes& wanted) {
   util::Warnings left;
   if (wanted.directory && !in_directory(process, *wanted.directory)) {
-    const int fd = Courier(process).deliver_anywhere(wanted.directory->get());
+    const auto anew = made_anew(*wanted.directory);
+    struct stat info {};
+    if (!anew && fstat(wanted.directory->get(), &info) == 0 && info.st_nlink == 0) left.push_back({"directory", "The working directory was removed since the snapshot; the program is in it again, but no name leads there."});
+    const int fd = Courier(process).deliver_anywhere(anew ? anew.get() : wanted.directory->get());
     RemoteSyscalls remote(process);
     const auto result = remote.call(SYS_fchdir, static_cast<uint64_t>(fd));
     remote.call(SYS_close, static_cast<uint64_t>(fd));

@@ -123,8 +123,20 @@ std::string describe(int number, const Descriptor& descriptor) {
   return "descriptor " + std::to_string(number) + " (" + name_of(descriptor.kind) + " " + descriptor.target + ")";
 }
 
+// A folder that was removed since the snapshot and made anew, opened again; else none.
+UniqueFd made_anew(const Descriptor& wanted) {
+  constexpr std::string_view kDeleted = " (deleted)";
+  struct stat info {};
+  if (wanted.kind != DescriptorKind::kDirectory || !wanted.held || wanted.target.ends_with(kDeleted) || fstat(wanted.held->fd.get(), &info) < 0 || info.st_nlink > 0) return {};
+  return UniqueFd(open(wanted.target.c_str(), wanted.flags | O_CLOEXEC));
+}
+
 bool is_same(const Process& process, int number, const Descriptor& wanted) {
   if (wanted.pinned()) return is_alike_pinned(process, number, wanted);
+  if (const auto anew = made_anew(wanted)) {
+    struct stat theirs {}, ours {};
+    return stat(proc(process, "fd", number).c_str(), &theirs) == 0 && fstat(anew.get(), &ours) == 0 && theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+  }
   if (wanted.held) return holds_description(process, number, *wanted.held);
   if (wanted.identity) {
     struct stat info {};
@@ -301,6 +313,11 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
       else stays_away(number);
       continue;
     }
+    if (auto anew = made_anew(descriptor)) {
+      renewed.try_emplace(descriptor.shares_with, std::move(anew));
+      missing.push_back(number);
+      continue;
+    }
     if (std::binary_search(open.begin(), open.end(), number) && is_same(process, number, descriptor)) continue;
     if (descriptor.held) missing.push_back(number);
     else if (descriptor.kind == DescriptorKind::kTerminal && !descriptor.target.ends_with("/ptmx")) terminals.push_back(number);
@@ -313,7 +330,8 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
     Courier courier(process);
     for (int number : missing) {
       const auto& descriptor = wanted.at(number);
-      const UniqueFd& ours = descriptor.held && !descriptor.pinned() ? descriptor.held->fd : renewed.at(descriptor.shares_with);
+      const auto anew = renewed.find(descriptor.shares_with);
+      const UniqueFd& ours = anew != renewed.end() ? anew->second : descriptor.held->fd;
       courier.deliver(ours.get(), number, descriptor.flags & O_CLOEXEC);
     }
   }
@@ -322,7 +340,7 @@ util::Warnings restore_descriptors(Process& process, const DescriptorTable& want
     const auto now = read_fdinfo(process, number);
     const bool moved = seekable(descriptor.kind) && now.offset != descriptor.offset, reset = (now.flags ^ descriptor.flags) & kSettableFlags;
     if (descriptor.held && (moved || reset) && !is_ours(process, number)) {
-      const UniqueFd theirs = descriptor.pinned() ? duplicate(process, number) : UniqueFd();
+      const UniqueFd theirs = descriptor.pinned() || renewed.contains(descriptor.shares_with) ? duplicate(process, number) : UniqueFd();
       const int fd = theirs ? theirs.get() : descriptor.held->fd.get();
       if (moved) lseek(fd, descriptor.offset, SEEK_SET);
       if (reset) fcntl(fd, F_SETFL, (descriptor.flags & kSettableFlags) | (now.flags & O_ASYNC));

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 
 #include "resources/fdinfo.h"
 
@@ -24,6 +25,16 @@ uint64_t start_time(pid_t pid) {
   return at == std::string::npos ? 0 : strtoull(line.c_str() + at, nullptr, 10);
 }
 
+// The process that it stood for had ended, and one that a rollback has made is there in its place: it is a tracee of ours.
+bool stands_again(const PidfdTarget& wanted) {
+  if (wanted.pid <= 0 || start_time(wanted.pid) == wanted.start) return false;
+  constexpr std::string_view kTracer = "TracerPid:\t";
+  std::ifstream file("/proc/" + std::to_string(wanted.pid) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(kTracer)) return access(("/proc/self/task/" + line.substr(kTracer.size())).c_str(), F_OK) == 0;
+  return false;
+}
+
 }  // namespace
 
 PidfdTarget read_pidfd(const tracee::Process& process, int number) {
@@ -37,14 +48,15 @@ Likeness recognise_pidfd(const tracee::Process& process, int number, const Pidfd
   const auto now = read_pidfd(process, number);
   if (now.pid == wanted.pid && now.start == wanted.start) return now.pid > 0 ? Likeness::kSame : Likeness::kAlike;
   // It stood for a process that has been waited for since; whether for this one cannot be told from outside.
-  return now.pid == -1 && start_time(wanted.pid) != wanted.start ? Likeness::kAlike : Likeness::kOther;
+  return now.pid == -1 && start_time(wanted.pid) != wanted.start && !stands_again(wanted) ? Likeness::kAlike : Likeness::kOther;
 }
 
 util::UniqueFd create_pidfd(const PidfdTarget& wanted, int flags) {
-  if (wanted.pid <= 0 || start_time(wanted.pid) != wanted.start) return {};
+  const uint64_t start = start_time(wanted.pid);
+  if (wanted.pid <= 0 || (start != wanted.start && !stands_again(wanted))) return {};
   // PIDFD_THREAD is O_EXCL (linux/pidfd.h).
   util::UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, wanted.pid, flags & (O_NONBLOCK | O_EXCL))));
-  return fd && start_time(wanted.pid) == wanted.start ? std::move(fd) : util::UniqueFd();
+  return fd && start_time(wanted.pid) == start ? std::move(fd) : util::UniqueFd();
 }
 
 }  // namespace rollpoint::resources

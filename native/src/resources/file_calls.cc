@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <string_view>
 
 #include "resources/file_keeper.h"
 #include "util/unique_fd.h"
@@ -67,10 +68,22 @@ std::string canonical(const std::string& seen, bool follow, int depth = 0) {
   return real + name;
 }
 
+// What /proc/self and its kin are to the thread `base` is about; to us they would be our own.
+std::string as_seen_by(const std::string& base, const std::string& path) {
+  constexpr std::string_view kSelf = "/proc/self/", kThreadSelf = "/proc/thread-self/", kDescriptors = "/dev/fd/";
+  if (path.starts_with(kSelf)) return base + path.substr(kSelf.size() - 1);
+  if (path.starts_with(kThreadSelf)) return base + path.substr(kThreadSelf.size() - 1);
+  if (path.starts_with(kDescriptors)) return base + "/fd" + path.substr(kDescriptors.size() - 1);
+  for (int fd = 0; fd <= 2; ++fd)
+    if (constexpr const char* kNames[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"}; path == kNames[fd]) return base + "/fd/" + std::to_string(fd);
+  return path;
+}
+
 std::string place(tracee::Process& process, pid_t tid, int directory, uint64_t address, bool follow) {
-  const std::string path = read_string(process, address);
+  std::string path = read_string(process, address);
   if (path.empty()) return {};
   const std::string base = "/proc/" + std::to_string(tid);
+  if (auto seen = as_seen_by(base, path); seen != path) return canonical(seen, follow);
   struct stat theirs {}, ours {};
   if (path[0] == '/') {
     const bool same_root = stat((base + "/root").c_str(), &theirs) == 0 && stat("/", &ours) == 0 && theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;

@@ -270,7 +270,10 @@ bool FileJournal::restore_name(const std::string& path, const NameState& wanted,
   return true;
 }
 
-bool FileJournal::differs(const Watched& name, const NameState& wanted) { return !(wanted == name.latest) && wanted.kind != Kind::kOther; }
+bool FileJournal::differs(const Watched& name, const NameState& wanted) {
+  const bool other_rights = wanted.kind == Kind::kDirectory && wanted.mode != name.latest.mode;
+  return (other_rights || !(wanted == name.latest)) && wanted.kind != Kind::kOther;
+}
 
 std::map<std::string, NameState> FileJournal::names_to_restore(const FilesState& wanted, util::Warnings* left) {
   std::map<std::string, NameState> result;
@@ -287,9 +290,15 @@ std::map<std::string, NameState> FileJournal::names_to_restore(const FilesState&
 void FileJournal::restore_names(const FilesState& wanted, util::Warnings& left) {
   restore_folders(names_to_restore(wanted, &left), left);
   const auto to_do = names_to_restore(wanted, nullptr);
-  // What is displaced may be wanted by another snapshot.
+  // What is displaced may be wanted by another snapshot, or under a name that it gets later: it must not lose its last one.
+  std::map<KnownFile*, nlink_t> displaced;
   for (auto& [path, state] : to_do)
-    if (auto& now = names_.at(path).latest; now.file) keep_alive(*now.file);
+    if (auto& now = names_.at(path).latest; now.file) ++displaced[now.file.get()];
+  for (auto& [file, names] : displaced) {
+    struct stat info {};
+    if (names == 1 || fstat(file->pin.get(), &info) < 0 || info.st_nlink != names) keep_alive(*file);
+    else if (!keeper_.keep(file->pin, file->id)) fill(*file);
+  }
   for (auto it = to_do.rbegin(); it != to_do.rend(); ++it) {  // inner ones first
     const auto& [path, state] = *it;
     const auto now = names_.at(path).latest.kind;

@@ -67,8 +67,8 @@ size_t most_files() {
   return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : 512;
 }
 
-// Entries of a renamed folder that are looked at, of those that the program has not touched.
-constexpr size_t kMostMoved = 256;
+// Entries of a renamed folder that are looked at, of those that the program has not touched: 20 µs each.
+constexpr size_t kMostMoved = 16384;
 
 std::string size_text(uint64_t bytes) {
   if (bytes < 1024) return std::to_string(bytes) + " bytes";
@@ -249,7 +249,7 @@ FileJournal::Watched& FileJournal::watch(const std::string& path, bool with_cont
 
 void FileJournal::look(const std::string& path, Watched& name) {
   auto state = read_name(path, false);
-  if (state == name.latest) return;
+  if (state == name.latest && state.mode == name.latest.mode) return;
   // FIFOs and the like are put back by whoever knows what is in them.
   const bool special = state.kind == NameState::Kind::kOther || name.latest.kind == NameState::Kind::kOther;
   if (!(ran_ && name.noted) && !special) ++name.generation;
@@ -289,6 +289,7 @@ void FileJournal::note_moved(const std::string& from, const std::string& to) {
     size_t seen = 0;
     for (std::filesystem::recursive_directory_iterator entry(folder, std::filesystem::directory_options::skip_permission_denied, error), end; !error && entry != end && seen < kMostMoved; entry.increment(error), ++seen)
       inside.insert(entry->path().string().substr(folder.size()));
+    if (seen == kMostMoved) too_many_ = true;
   }
   for (auto& below : inside) {
     note_name(from + below);

@@ -136,6 +136,8 @@ void rename_thread(ProcessState& state, pid_t from, pid_t to) {
     if (*named == from) *named = to;
   for (auto& [number, owner] : state.owners)
     if (owner.id == from) owner.id = to;
+  for (auto& [number, target] : state.events.pidfds)
+    if (target.start && target.pid == from) target.pid = to;  // else it stood for nobody already
 }
 
 std::vector<std::string> compare_process_state(tracee::Process& process, const ProcessState& wanted) {

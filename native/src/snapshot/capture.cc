@@ -1,7 +1,9 @@
 #include "snapshot/capture.h"
 
+#include <linux/kcmp.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +16,7 @@
 #include "snapshot/page_transfer.h"
 #include "snapshot/processor_turns.h"
 #include "snapshot/rebuild.h"
+#include "snapshot/shared_memory.h"
 #include "tracee/remote_syscalls.h"
 #include "util/error.h"
 
@@ -147,7 +150,12 @@ void capture_later(EngineState& state, Snapshot& snapshot, const CollectBeside& 
   RangeSet guards;
   if (state.tracker->precise()) guards = copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), by);
   snapshot.held = util::unite(util::unite(collected.held_elsewhere(), over_files), util::subtract(util::subtract(written.dense, written.dropped), guards));
-  for (auto& range : filled_shared_memory(state.process, snapshot.maps)) snapshot.held.add(range.start, range.end);
+  const auto mapped = mapped_shared_memory(*state.pagemap, snapshot.maps);
+  const auto filled = filled_shared_memory(state.process, snapshot.maps);
+  for (auto& range : filled) snapshot.held.add(range);
+  std::vector<uint64_t> unseen;
+  append_pages(unseen, util::subtract(filled, mapped));
+  if (state.tracker->precise()) copy_pages(state, snapshot, unseen, By::kUs);
   for (auto& range : util::subtract(state.baseline->held, snapshot.held))
     snapshot.pages.set_range(memory::page_number(range.start), memory::page_number(range.end), PageId::kAbsent);
   for (auto& range : util::intersect(written.zero, snapshot.held))
@@ -194,6 +202,11 @@ void warn(EngineState& state, Snapshot& snapshot, bool children_are_held) {
     tell("shadowStack", "The program runs with a shadow stack, which Rollpoint cannot put back: a rollback may be refused by the processor. Run it with GLIBC_TUNABLES=glibc.cpu.hwcaps=-SHSTK.");
   if (snapshot.state.files.rewind && state.followed && state.call_sites.misses_files() && !std::exchange(state.told_no_file_site, true))
     tell("fileCalls", "This program opens and changes files in places that Rollpoint does not find (it does without a C library that Rollpoint knows, as programs in Go do): a file that it opens, writes and closes between two snapshots does not come back, and is not noticed. Files that are open at a snapshot are.");
+  for (auto& [tid, thread] : snapshot.threads) {
+    auto has_own = [&, other = tid](int what) { return syscall(SYS_kcmp, process.pid(), other, what, 0, 0) > 0; };
+    if (has_own(KCMP_FILES)) tell("threadState", "Thread " + std::to_string(tid) + " has descriptors of its own (unshare): they stay as they are.");
+    if (has_own(KCMP_FS)) tell("threadState", "Thread " + std::to_string(tid) + " has a working directory and umask of its own (unshare): they stay as they are.");
+  }
   if (children_are_held) return;
   const std::string base = "/proc/" + std::to_string(process.pid());
   for (auto& [tid, thread] : snapshot.threads) {
@@ -225,7 +238,7 @@ void settle(EngineState& state) {
     const auto over_files = state.held_over_files(snapshot.maps, nullptr);
     scan.wait();
     snapshot.held = util::unite(elsewhere, over_files);
-    for (auto& range : filled_shared_memory(state.process, snapshot.maps)) snapshot.held.add(range.start, range.end);
+    for (auto& range : filled_shared_memory(state.process, snapshot.maps)) snapshot.held.add(range);
     copy_pages(state, snapshot, pages_missing_in_twin(snapshot, in_twin), By::kUs);
     state.baseline.emplace(snapshot.pages, snapshot.held);
     step_aside(state);

@@ -39,24 +39,31 @@ bool is_device(const Vma& vma) {
 
 namespace {
 
-RangeSet owned_ranges(const std::vector<Vma>& maps) {
+template <class Which>
+RangeSet owned_ranges(const std::vector<Vma>& maps, Which which) {
   RangeSet owned;
   for (const Vma& vma : maps)
-    if (owned_by_presence(vma)) owned.add(vma.range());
+    if (owned_by_presence(vma) && which(vma)) owned.add(vma.range());
   return owned;
 }
+
+bool all(const Vma&) { return true; }
+bool is_shared(const Vma& vma) { return vma.shared; }
+bool is_private(const Vma& vma) { return !vma.shared; }
 
 }  // namespace
 
 RangeSet EngineState::held_elsewhere(const std::vector<Vma>& maps, const RangeSet& dense, memory::Pagemap& pagemap) {
   RangeSet held;
-  for (auto& part : util::subtract(owned_ranges(maps), dense))
+  for (auto& part : util::subtract(owned_ranges(maps, is_private), dense))
     for (auto& range : pagemap.present_ranges_of_mapping(part)) held.add(range);
+  for (auto& part : owned_ranges(maps, is_shared))
+    for (auto& range : pagemap.mapped_ranges(part)) held.add(range);
   return held;
 }
 
 RangeSet EngineState::held_elsewhere(const std::vector<Vma>& maps, const RangeSet& dense, const RangeSet& absent) {
-  return util::subtract(util::subtract(owned_ranges(maps), dense), absent);
+  return util::subtract(util::subtract(owned_ranges(maps, all), dense), absent);
 }
 
 RangeSet EngineState::dense_ranges(const std::vector<Vma>& maps) const {
@@ -156,7 +163,7 @@ std::vector<uint64_t> EngineState::pages_in_common(const std::vector<Vma>& maps)
       if (has_kin || twice.contains(vma.start)) common.add(vma.range());
     }
     // Beyond the end of a file that was cut nothing can be read, and nothing is present.
-    else common = util::unite(common, memory::Pagemap(process.pid()).present_ranges(vma.range()));
+    else common = util::unite(common, memory::Pagemap(process.pid()).mapped_ranges(vma.range()));
   }
   for (auto& range : util::intersect(common, baseline->held))
     for (uint64_t address = range.start; address < range.end; address += memory::kPageSize) pages.push_back(memory::page_number(address));

@@ -159,25 +159,6 @@ std::vector<Vma> tracked_maps(tracee::Process& process) {
   return result;
 }
 
-util::RangeSet filled_shared_memory(tracee::Process& process, const std::vector<Vma>& maps) {
-  util::RangeSet result;
-  std::vector<unsigned char> there;
-  for (auto& vma : maps) {
-    if (!vma.is_shared_anonymous()) continue;
-    RemoteSyscalls remote(process);
-    const uint64_t most = remote.buffer_size() * memory::kPageSize;
-    for (uint64_t start = vma.start; start < vma.end; start += most) {
-      const uint64_t size = std::min(most, vma.end - start);
-      if (remote.call(SYS_mincore, start, size, remote.buffer()) < 0) break;
-      there.resize(size / memory::kPageSize);
-      remote.get(there.data(), there.size());
-      for (size_t i = 0; i < there.size(); ++i)
-        if (there[i] & 1) result.add(start + i * memory::kPageSize, start + (i + 1) * memory::kPageSize);
-    }
-  }
-  return result;
-}
-
 std::vector<std::string> obstacles(const std::vector<Vma>& now, const std::vector<Vma>& wanted, const std::function<bool(const std::string& path)>& will_exist, const OpenMapped& open_mapped) {
   std::vector<std::string> result;
   for (auto& piece : pieces(now, wanted)) {

@@ -28,9 +28,6 @@ Footing ask_footing(tracee::Process& process, std::optional<tracee::WritableWind
 /// kernel has merged them with a neighbour. Notes it when the program has put something else over our window.
 std::vector<memory::Vma> tracked_maps(tracee::Process& process);
 
-/// Pages of shared anonymous memory that have content, also those that only other processes have touched.
-util::RangeSet filled_shared_memory(tracee::Process& process, const std::vector<memory::Vma>& maps);
-
 /// A descriptor of ours on what a mapping maps, for where its name is gone; empty where nobody holds it.
 using OpenMapped = std::function<util::UniqueFd(const memory::Vma& vma)>;
 

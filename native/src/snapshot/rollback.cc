@@ -18,6 +18,7 @@
 #include "snapshot/rebuild.h"
 #include "snapshot/rename.h"
 #include "snapshot/rollback_error.h"
+#include "snapshot/shared_memory.h"
 #include "tracee/remote_syscalls.h"
 #include "util/fault.h"
 
@@ -81,7 +82,7 @@ void drop_pages(EngineState& state, const Snapshot& target, const RangeSet& held
     if (!surplus.overlaps(vma.range())) continue;
     for (auto& range : util::intersect(surplus, RangeSet{vma.range()})) {
       if (!vma.shared) calls.push_back({SYS_madvise, {range.start, range.bytes(), MADV_DONTNEED}});
-      else if (vma.is_shared_anonymous() || (vma.is_memfd() && !resources::holds_all(target.state.events.memfds, vma.inode))) zero(range.start, range.end);
+      else if (vma.is_shared_anonymous() || vma.is_sysv() || is_nameless_file(vma) || (vma.is_memfd() && !resources::holds_all(target.state.events.memfds, vma.inode))) zero(range.start, range.end);
     }
   }
   RemoteSyscalls(state.process).batch(calls);
@@ -217,7 +218,7 @@ std::vector<uint64_t> restore_memory(EngineState& state, const Snapshot& target,
   const RangeSet over_files = state.held_over_files(maps, &written);
   const RangeSet held_now = util::unite(util::unite(elsewhere, over_files), util::subtract(dense, written.dropped));
   const auto pages = pages_to_write(state, target, written, held_now);
-  drop_pages(state, target, held_now);
+  drop_pages(state, target, util::unite(held_now, filled_shared_memory(state.process, maps)));
   resources::provide_pages(state.process, target.state.descriptors, target.maps, util::subtract(target.held, held_now));
   if (!state.tracker->precise()) {
     write_from_outside(state, target, pages, &held_now);
@@ -281,6 +282,7 @@ RollbackResult apply(EngineState& state, const Snapshot& target, const resources
   for (auto& warning : files.restore(state.process.pid(), target.state.files)) result.warnings.push_back(std::move(warning));
   util::fault_point("files");
   auto layout = restore_layout(state.process, {ahead.maps, ahead.program_break}, target.maps, target.program_break, mapped_by_descriptor(target));
+  for (auto& line : parted_views(layout, target.maps)) result.warnings.push_back({"sharedMemory", line});
   if (!ahead.collecting) ahead.maps = std::move(layout);
   auto& maps = ahead.maps;
   restore_mapping_names(state.process, maps, target.maps);

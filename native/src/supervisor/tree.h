@@ -85,6 +85,7 @@ class Tree {
   std::vector<Zombie> zombies();
   /// Shared anonymous memory that its processes had in common and do not any more, in words.
   std::vector<std::string> memory_parted(snapshot::SnapshotId id, const TreeSnapshot& tree);
+  static std::vector<std::string> orphaned(const TreeSnapshot& wanted);
   void end_surplus(const TreeSnapshot& wanted);
   /// Who is there again, and not yet what it was.
   std::set<const Relative*> bring_back(TreeSnapshot& wanted, snapshot::RollbackResult& result);

@@ -77,6 +77,7 @@ void Tree::foresee_children(const TreeSnapshot& wanted, std::vector<snapshot::Wa
       if (!said) left.push_back({warning.kind, warning.kind == "fileContent" || warning.kind == "fileName" ? warning.message : child_name(member.relative->pid()) + ": " + warning.message});
     }
   }
+  for (auto& line : orphaned(wanted)) tell(line);
   if (wanted.zombies.empty()) return;
   const auto there = zombies();
   for (auto& zombie : wanted.zombies)

@@ -80,6 +80,16 @@ void Tree::fail(SnapshotId id, std::optional<SnapshotId> refuge, const std::stri
   throw snapshot::RollbackError::went_back(id, what, but);
 }
 
+// The kernel gives a process whose parent has ended to another for good.
+std::vector<std::string> Tree::orphaned(const TreeSnapshot& wanted) {
+  std::vector<std::string> result;
+  for (auto& member : wanted.members) {
+    const auto stat = member.relative->alive() && member.stat.parent ? read_process_stat(member.relative->pid()) : std::nullopt;
+    if (stat && stat->parent != member.stat.parent) result.push_back(child_name(member.relative->pid()) + " has another parent, since the one that it had has ended; the kernel never gives it back.");
+  }
+  return result;
+}
+
 RollbackResult Tree::rollback(SnapshotId id) {
   if (family_.had_children()) root_.note_kin();
   auto it = snapshots_.find(id);
@@ -129,6 +139,7 @@ RollbackResult Tree::rollback(SnapshotId id) {
     }
     throw;
   }
+  for (auto& line : orphaned(wanted)) result.warnings.push_back({"children", line});
   restore_sharers(wanted, result);
   for (auto& warning : streams.finish()) result.warnings.push_back(warning);
   for (auto& line : memory_parted(id, wanted)) result.warnings.push_back({"sharedMemory", line});

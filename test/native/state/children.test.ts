@@ -36,6 +36,7 @@ describeKind({
   warnings: /^Child processes are running; they stay as they are/,
   rig: { children: 'ignore' },
 });
+describeKind({ kind: 'Parent of a child process whose parent has ended since', program: 'orphans', expected: 'told', warnings: /has another parent, since the one that it had has ended/ });
 describeKind({
   kind: 'Child processes that share memory for good (CLONE_VM)',
   program: 'sharing',

@@ -10,6 +10,13 @@ describeKind({ kind: 'eventfd: counter and semaphore', program: 'events', args: 
 describeKind({ kind: 'timerfd: what remained, unread expirations', program: 'events', args: ['timerfd'], expected: 'restored' });
 describeKind({ kind: 'signalfd: its signals', program: 'events', args: ['signalfd'], expected: 'restored' });
 describeKind({ kind: 'pidfd', program: 'events', args: ['pidfd'], expected: 'restored', note: 'While the process lives, or has not been waited for' });
+describeKind({
+  kind: 'pidfd of a child process that has ended since',
+  program: 'pidfds',
+  expected: 'restored',
+  note: 'An ordinary user needs `"pidNamespace": true` to be sure of the same number; another number is told.',
+  launch: process.getuid!() === 0 ? {} : { pidNamespace: true },
+});
 describeKind({ kind: 'Memory files (memfd): size, content, holes', program: 'memfds', expected: 'restored', warnings: /shared mapping of/ });
 describeKind({ kind: 'inotify watches, under their numbers', program: 'inotify', expected: 'restored' });
 describeKind({ kind: 'epoll sets: items, edges, stale numbers, sets within sets', program: 'epollset', expected: 'restored', warnings: /pipe ends are open/ });

@@ -10,6 +10,8 @@ import { describeKind } from '../../support/stateKinds';
 describeKind({ kind: 'Files: contents, sizes, modes, times, extended attributes, names; without a name (O_TMPFILE), shared memory (shm_open)', program: 'files', args: ['shm'], expected: 'restored', warnings: /shared mapping of/ });
 
 describeKind({ kind: 'Folders: renamed, exchanged, replaced, made and removed with what is in them', program: 'folders', expected: 'restored' });
+describeKind({ kind: 'Files with several names (hard links), and files opened again by the number of a descriptor (/proc/self/fd, /dev/fd)', program: 'links', expected: 'restored' });
+describeKind({ kind: 'Folders that the program was in, or had open, and has removed; rights of folders', program: 'leftfolders', expected: 'restored' });
 describeKind({ kind: 'Files changed by system calls of the program\'s own (syscall(2), assembler)', program: 'rawfiles', expected: 'restored' });
 describeKind({ kind: 'Files changed by a program with its C library inside (static)', program: 'rawfiles_static', expected: 'restored' });
 

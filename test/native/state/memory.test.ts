@@ -33,6 +33,14 @@ describeKind({
   note: 'Where a descriptor was open on it, or it is anonymous.',
 });
 describeKind({ kind: 'Shared memory that child processes write to', program: 'sharers', expected: 'restored' });
+describeKind({
+  kind: 'Shared memory that the system has taken out of the program\'s tables (memory pressure, swap)',
+  program: 'reclaimed',
+  expected: 'restored',
+  warnings: /shared mapping of .* is rolled back for everybody/,
+});
+describeKind({ kind: 'Files that are shorter than their shared mapping', program: 'cutfile', expected: 'restored', warnings: /shared mapping of .* is rolled back for everybody/ });
+describeKind({ kind: 'Threads with descriptors or a working directory of their own (unshare)', program: 'apart', expected: 'told', warnings: /has descriptors of its own \(unshare\)/ });
 describeKind({ kind: 'Mapped memory of devices and of the kernel', program: 'devices', expected: 'told', warnings: /is memory of a device or of the kernel/, note: 'Never read, never written.' });
 
 describe('advice for a large mapping as a whole, which changes nothing in the list of mappings', () => {
