@@ -82,7 +82,7 @@ void drop_pages(EngineState& state, const Snapshot& target, const RangeSet& held
     if (!surplus.overlaps(vma.range())) continue;
     for (auto& range : util::intersect(surplus, RangeSet{vma.range()})) {
       if (!vma.shared) calls.push_back({SYS_madvise, {range.start, range.bytes(), MADV_DONTNEED}});
-      else if (vma.is_shared_anonymous() || vma.is_sysv() || is_nameless_file(vma) || (vma.is_memfd() && !resources::holds_all(target.state.events.memfds, vma.inode))) zero(range.start, range.end);
+      else if (vma.is_shared_anonymous() || vma.is_sysv() || (is_nameless_file(vma) && !state.hooks.files->knows({vma.device, vma.inode})) || (vma.is_memfd() && !resources::holds_all(target.state.events.memfds, vma.inode))) zero(range.start, range.end);
     }
   }
   RemoteSyscalls(state.process).batch(calls);
