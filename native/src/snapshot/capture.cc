@@ -151,7 +151,7 @@ void capture_later(EngineState& state, Snapshot& snapshot, const CollectBeside& 
   if (state.tracker->precise()) guards = copy_pages(state, snapshot, own_pages(written.pages, snapshot.maps, over_files), by);
   snapshot.held = util::unite(util::unite(collected.held_elsewhere(), over_files), util::subtract(util::subtract(written.dense, written.dropped), guards));
   const auto mapped = mapped_shared_memory(*state.pagemap, snapshot.maps);
-  const auto filled = filled_shared_memory(state.process, snapshot.maps);
+  const auto filled = filled_shared_memory(state.process, snapshot.maps, [&](const Vma& vma) { return state.in_journal(vma); });
   for (auto& range : filled) snapshot.held.add(range);
   std::vector<uint64_t> unseen;
   append_pages(unseen, util::subtract(filled, mapped));
@@ -238,7 +238,7 @@ void settle(EngineState& state) {
     const auto over_files = state.held_over_files(snapshot.maps, nullptr);
     scan.wait();
     snapshot.held = util::unite(elsewhere, over_files);
-    for (auto& range : filled_shared_memory(state.process, snapshot.maps)) snapshot.held.add(range);
+    for (auto& range : filled_shared_memory(state.process, snapshot.maps, [&](const Vma& vma) { return state.in_journal(vma); })) snapshot.held.add(range);
     copy_pages(state, snapshot, pages_missing_in_twin(snapshot, in_twin), By::kUs);
     state.baseline.emplace(snapshot.pages, snapshot.held);
     step_aside(state);

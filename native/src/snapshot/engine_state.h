@@ -33,6 +33,8 @@ class EngineState {
   tracee::Process& process;
   TrackerKind tracker_kind;
   Engine::Hooks hooks;
+  /// The file's contents are the journal's business, not memory's.
+  bool in_journal(const memory::Vma& vma) const { return hooks.files->knows({vma.device, vma.inode}); }
 
   memory::PageStore store;
   memory::PageTablePool pool{store};

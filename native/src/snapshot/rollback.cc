@@ -82,7 +82,7 @@ void drop_pages(EngineState& state, const Snapshot& target, const RangeSet& held
     if (!surplus.overlaps(vma.range())) continue;
     for (auto& range : util::intersect(surplus, RangeSet{vma.range()})) {
       if (!vma.shared) calls.push_back({SYS_madvise, {range.start, range.bytes(), MADV_DONTNEED}});
-      else if (vma.is_shared_anonymous() || vma.is_sysv() || (is_nameless_file(vma) && !state.hooks.files->knows({vma.device, vma.inode})) || (vma.is_memfd() && !resources::holds_all(target.state.events.memfds, vma.inode))) zero(range.start, range.end);
+      else if (vma.is_shared_anonymous() || vma.is_sysv() || (is_nameless_file(vma) && !state.in_journal(vma)) || (vma.is_memfd() && !resources::holds_all(target.state.events.memfds, vma.inode))) zero(range.start, range.end);
     }
   }
   RemoteSyscalls(state.process).batch(calls);
@@ -204,7 +204,7 @@ struct Ahead {
     if (maps != target.maps || program_break != target.program_break) return false;
     if (!std::ranges::equal(state.process.tracees(), target.threads, {}, [](auto& entry) { return entry.first; }, [](auto& entry) { return entry.first; })) return false;
     // A file that is cut takes its mapped pages with it.
-    if (std::ranges::any_of(maps, [&](auto& vma) { return vma.is_file() && state.hooks.files->knows({vma.device, vma.inode}); })) return false;
+    if (std::ranges::any_of(maps, [&](auto& vma) { return vma.is_file() && state.in_journal(vma); })) return false;
     state.await_attributes();
     // To lock memory is to fill it.
     return !target.attributes || (asks_for_attributes_only(state, target) && std::ranges::none_of(target.attributes->mappings, [](auto& mapping) { return mapping.flags.lo; }));
@@ -218,7 +218,7 @@ std::vector<uint64_t> restore_memory(EngineState& state, const Snapshot& target,
   const RangeSet over_files = state.held_over_files(maps, &written);
   const RangeSet held_now = util::unite(util::unite(elsewhere, over_files), util::subtract(dense, written.dropped));
   const auto pages = pages_to_write(state, target, written, held_now);
-  drop_pages(state, target, util::unite(held_now, filled_shared_memory(state.process, maps)));
+  drop_pages(state, target, util::unite(held_now, filled_shared_memory(state.process, maps, [&](const Vma& vma) { return state.in_journal(vma); })));
   resources::provide_pages(state.process, target.state.descriptors, target.maps, util::subtract(target.held, held_now));
   if (!state.tracker->precise()) {
     write_from_outside(state, target, pages, &held_now);

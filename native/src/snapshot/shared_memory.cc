@@ -85,7 +85,7 @@ void add_cached(RemoteSyscalls& remote, const Vma& vma, RangeSet& result) {
 
 }  // namespace
 
-RangeSet filled_shared_memory(tracee::Process& process, const std::vector<Vma>& maps) {
+RangeSet filled_shared_memory(tracee::Process& process, const std::vector<Vma>& maps, const std::function<bool(const Vma&)>& is_kept) {
   RangeSet result;
   std::optional<RemoteSyscalls> remote;
   std::optional<std::set<dev_t>> in_memory;
@@ -93,6 +93,7 @@ RangeSet filled_shared_memory(tracee::Process& process, const std::vector<Vma>& 
   for (auto& vma : maps) {
     if (!vma.shared) continue;
     if (is_nameless_file(vma)) {
+      if (is_kept(vma)) continue;
       if (!in_memory) in_memory = file_systems_in_memory();
       if (!in_memory->contains(vma.device)) {
         const auto range = readable(process, vma);
@@ -111,7 +112,7 @@ RangeSet filled_shared_memory(tracee::Process& process, const std::vector<Vma>& 
   for (auto& [start, end, flags, swapped] : memory::read_smaps_flags(process.pid())) {
     if (!swapped) continue;
     const Vma* vma = memory::find_vma(maps, start);
-    if (vma && vma->shared && (is_memory(*vma) || is_nameless_file(*vma))) result.add(readable(process, *vma));
+    if (vma && vma->shared && (is_memory(*vma) || (is_nameless_file(*vma) && !is_kept(*vma)))) result.add(readable(process, *vma));
   }
   return result;
 }
