@@ -17,7 +17,7 @@ export const themes = {
 /** By the settings of the folder, which take no keyboard away. */
 export async function setTheme(workbench, kind) {
   const settings = path.join(workbench.folder, '.vscode/settings.json');
-  const shown = workbench.timeline.locator(`body.${kind}`);
+  const shown = workbench.timeline.page.locator(`body.${kind}`);
   for (let tries = 5; tries > 0; tries--) {
     // VS Code may look while it is being written, and not again.
     writeFileSync(`${settings}.new`, JSON.stringify({ 'workbench.colorTheme': themes[kind] }));
@@ -33,7 +33,7 @@ export async function setTheme(workbench, kind) {
 
 /** What axe-core finds serious or critical in the page as it is. */
 export async function seriousFaults(workbench) {
-  const body = await workbench.timeline.locator('body').elementHandle();
+  const body = await workbench.timeline.page.locator('body').elementHandle();
   const frame = await body.ownerFrame();
   // The page has none of its own: that of the side bar shows through, which the checker cannot see.
   await frame.evaluate(() => (globalThis.document.body.style.background = 'var(--vscode-sideBar-background)'));

@@ -38,17 +38,17 @@ describe('a restore that is not whole', function () {
   });
 
   const stopAt = async (id) => {
-    await workbench.currentRow(id).waitFor();
-    await workbench.waitForVariable('step', String(id));
-    await workbench.stoppedLine.waitFor();
+    await workbench.timeline.currentRow(id).waitFor();
+    await workbench.debug.waitForVariable('step', String(id));
+    await workbench.editor.stoppedLine.waitFor();
   };
   const question = (id) => workbench.notification(`Restoring snapshot ${id} does not bring everything back.`);
 
   it('has three snapshots, between which the program talks to a server', async () => {
-    await workbench.openFile(file);
-    await workbench.toggleBreakpoint(mark);
-    await workbench.showDebugView();
-    for (const pane of ['Watch', 'Breakpoints', 'Call Stack']) await workbench.expandPane(pane, false);
+    await workbench.editor.openFile(file);
+    await workbench.editor.toggleBreakpoint(mark);
+    await workbench.debug.show();
+    for (const pane of ['Watch', 'Breakpoints', 'Call Stack']) await workbench.debug.expandPane(pane, false);
     for (let step = 1; step <= 3; step++) {
       await workbench.press('F5');
       await stopAt(step);
@@ -57,37 +57,37 @@ describe('a restore that is not whole', function () {
   });
 
   it('is asked about by Step back, and not done when the question is closed', async () => {
-    await workbench.toolbarButton('Step Back').click();
+    await workbench.debug.button('Step Back').click();
     await question(2).waitFor();
     expect(await question(2).innerText()).to.match(/Since the snapshot 7 bytes went to 127\.0\.0\.1/);
     await workbench.screenshot('consent');
     await workbench.closeNotification(question(2));
     await question(2).waitFor({ state: 'detached' });
     await stopAt(3);
-    await workbench.toolbarButton('Step Back').waitFor();
+    await workbench.debug.button('Step Back').waitFor();
   });
 
   it('is asked about by Continue while the past is on screen, and done when it is wanted', async () => {
-    await workbench.select(1);
-    await workbench.timeline.getByText('Viewing snapshot 1').waitFor();
-    await workbench.waitForVariable('step', '1');
-    await workbench.stoppedLine.waitFor();
-    await workbench.toolbarButton('Continue').click();
+    await workbench.timeline.select(1);
+    await workbench.timeline.page.getByText('Viewing snapshot 1').waitFor();
+    await workbench.debug.waitForVariable('step', '1');
+    await workbench.editor.stoppedLine.waitFor();
+    await workbench.debug.button('Continue').click();
     await question(1).waitFor();
     await question(1).getByText('Restore anyway').click();
-    await workbench.currentRow(4).waitFor();
-    await workbench.waitForVariable('step', '2');
-    expect(await workbench.drawing()).to.deep.equal(['1', '2', '3', '  4 current']);
+    await workbench.timeline.currentRow(4).waitFor();
+    await workbench.debug.waitForVariable('step', '2');
+    expect(await workbench.timeline.drawing()).to.deep.equal(['1', '2', '3', '  4 current']);
   });
 
   it('is not asked about any more in this session when the user says so', async () => {
-    await workbench.toolbarButton('Step Back').click();
+    await workbench.debug.button('Step Back').click();
     await question(1).getByText("Restore, don't ask again in this session").click();
-    await workbench.currentRow(1).waitFor();
+    await workbench.timeline.currentRow(1).waitFor();
     await stopAt(1);
-    await workbench.rowAction(3, 'Restore');
+    await workbench.timeline.pressButton(3, 'Restore');
     await stopAt(3);
-    await workbench.toolbarButton('Step Back').click();
+    await workbench.debug.button('Step Back').click();
     await stopAt(2);
     for (const id of [1, 2, 3]) expect(await question(id).count()).to.equal(0);
   });

@@ -56,84 +56,84 @@ describe('a Rust program', function () {
   });
 
   /** On screen are the values of that call. */
-  const shows = (call) => workbench.waitForVariable('boarding', String(boarding[call - 1]));
+  const shows = (call) => workbench.debug.waitForVariable('boarding', String(boarding[call - 1]));
   const linesOfRing = () => {
     const first = workbench.lineOf('fn ring(', file);
     return Array.from({ length: workbench.lineOf('fn call_at(', file) - first }, (_, index) => first + index);
   };
   const searchFor = async (watch) => {
-    await workbench.watch(watch).click({ button: 'right' });
-    await workbench.chooseFromMenu('Find where it changed…');
-    await workbench.inputTitled(`Snapshot at which ${watch} was still good`).waitFor();
+    await workbench.debug.watch(watch).click({ button: 'right' });
+    await workbench.menu.choose('Find where it changed…');
+    await workbench.quickInput.titled(`Snapshot at which ${watch} was still good`).waitFor();
     await workbench.page.keyboard.insertText('#1 ');
-    await workbench.paletteRow(/#2 ·/).waitFor({ state: 'hidden' });
+    await workbench.quickInput.row(/#2 ·/).waitFor({ state: 'hidden' });
     await workbench.press('Enter');
   };
 
   it('stops at each port', async () => {
-    await workbench.openFile(file);
-    await workbench.goToLine(workbench.lineOf(mark, file));
-    await workbench.toggleBreakpoint(mark);
-    await workbench.showDebugView();
-    for (const pane of ['Breakpoints', 'Call Stack']) await workbench.expandPane(pane, false);
-    await workbench.addWatch(expression);
+    await workbench.editor.openFile(file);
+    await workbench.editor.goToLine(workbench.lineOf(mark, file));
+    await workbench.editor.toggleBreakpoint(mark);
+    await workbench.debug.show();
+    for (const pane of ['Breakpoints', 'Call Stack']) await workbench.debug.expandPane(pane, false);
+    await workbench.debug.addWatch(expression);
     for (let call = 1; call <= boarding.length; call++) {
       await workbench.press('F5');
-      await workbench.currentRow(call).waitFor();
+      await workbench.timeline.currentRow(call).waitFor();
       await shows(call);
-      await workbench.stoppedLine.waitFor();
+      await workbench.editor.stoppedLine.waitFor();
     }
     await workbench.makeRoom({ top: 420, right: 560 });
-    await workbench.watch(expression).locator('.value', { hasText: 'true' }).waitFor();
+    await workbench.debug.watch(expression).locator('.value', { hasText: 'true' }).waitFor();
   });
 
   it('shows the past by a click and by keys, and comes back', async () => {
-    await workbench.select(1);
+    await workbench.timeline.select(1);
     await shows(1);
-    await workbench.timeline.getByText('Viewing snapshot 1').waitFor();
-    await workbench.watch(expression).locator('.value', { hasText: 'false' }).waitFor();
+    await workbench.timeline.page.getByText('Viewing snapshot 1').waitFor();
+    await workbench.debug.watch(expression).locator('.value', { hasText: 'false' }).waitFor();
     await workbench.screenshot('rust-peek');
     await workbench.press('ArrowDown', 'Space');
     await shows(2);
-    await workbench.hasKeyboard(2);
-    await workbench.timeline.getByText('Return to present').click();
+    await workbench.timeline.hasKeyboard(2);
+    await workbench.timeline.page.getByText('Return to present').click();
     await shows(4);
-    await workbench.hasKeyboard();
+    await workbench.timeline.hasKeyboard();
   });
 
   it('shows the history of a watch by its menu', async () => {
-    await workbench.watch(expression).click({ button: 'right' });
-    await workbench.chooseFromMenu('Show history…');
-    await workbench.timeline.getByText(`History of ${expression}: 1 change`).waitFor();
-    expect(await workbench.timeline.locator('.row.changed').evaluateAll((rows) => rows.map((row) => Number(row.dataset.id)))).to.deep.equal([4]);
-    for (const call of [1, 4]) expect(await workbench.description(call)).to.include(`#${call} · ${call === 4} · `);
+    await workbench.debug.watch(expression).click({ button: 'right' });
+    await workbench.menu.choose('Show history…');
+    await workbench.timeline.page.getByText(`History of ${expression}: 1 change`).waitFor();
+    expect(await workbench.timeline.page.locator('.row.changed').evaluateAll((rows) => rows.map((row) => Number(row.dataset.id)))).to.deep.equal([4]);
+    for (const call of [1, 4]) expect(await workbench.timeline.description(call)).to.include(`#${call} · ${call === 4} · `);
     await workbench.screenshot('rust-history');
   });
 
   it('compares two moments by keys', async () => {
-    await workbench.select(1);
+    await workbench.timeline.select(1);
     await workbench.press('s', 'ArrowDown', 'd');
-    await workbench.tab('Snapshot 1 ↔ Snapshot 2').waitFor();
-    await workbench.diffLine('original', 'boarding: i64 = 5').first().waitFor();
-    await workbench.diffLine('modified', 'boarding: i64 = 15').first().waitFor();
+    await workbench.editor.tab('Snapshot 1 ↔ Snapshot 2').waitFor();
+    await workbench.editor.diffLine('original', 'boarding: i64 = 5').first().waitFor();
+    await workbench.editor.diffLine('modified', 'boarding: i64 = 15').first().waitFor();
   });
 
   it('can be read and used in every theme, with a past on screen, a history and a comparison', async () => {
-    await workbench.timeline.getByText('Viewing snapshot 1').waitFor();
-    await workbench.timeline.getByText(`History of ${expression}`).waitFor();
+    await workbench.timeline.page.getByText('Viewing snapshot 1').waitFor();
+    await workbench.timeline.page.getByText(`History of ${expression}`).waitFor();
     // Where it rests, a card opens over the rows.
-    await workbench.debugToolbar.hover();
-    await workbench.timeline.locator('#card').waitFor({ state: 'hidden' });
+    await workbench.debug.toolbar.hover();
+    await workbench.timeline.page.locator('#card').waitFor({ state: 'hidden' });
     for (const kind of Object.keys(themes)) {
       await setTheme(workbench, kind);
       await workbench.screenshot(`rust-compare${kind.replace('vscode', '')}`);
       expect(await seriousFaults(workbench), kind).to.deep.equal([]);
     }
-    await workbench.timeline.getByText('Return to present').click();
+    await workbench.timeline.page.getByText('Return to present').click();
     await shows(4);
-    await workbench.hasKeyboard();
-    await workbench.timeline.locator('#history').getByText('Close').click();
-    await workbench.timeline.locator('#history').waitFor({ state: 'hidden' });
+    await workbench.timeline.hasKeyboard();
+    await workbench.timeline.page.locator('#history').getByText('Close').click();
+    await workbench.timeline.page.locator('#history').waitFor({ state: 'hidden' });
     await setTheme(workbench, 'vscode-dark');
   });
 
@@ -151,8 +151,8 @@ describe('a Rust program', function () {
     await progress.getByText('Cancel', { exact: true }).click();
     await progress.waitFor({ state: 'hidden' });
     await shows(4);
-    await workbench.currentRow(4).waitFor();
-    expect(await workbench.drawing()).to.deep.equal(['1', '2', '3', '4 current']);
+    await workbench.timeline.currentRow(4).waitFor();
+    expect(await workbench.timeline.drawing()).to.deep.equal(['1', '2', '3', '4 current']);
     writeFileSync(gate, '');
   });
 
@@ -160,137 +160,137 @@ describe('a Rust program', function () {
     await searchFor(expression);
     const line = workbench.lineOf('@late', file);
     await workbench.notification(`${expression} changed between snapshots 3 and 4, at ${file}:${line} in ferry::main.`).waitFor();
-    await workbench.waitForVariable('number', '3');
+    await workbench.debug.waitForVariable('number', '3');
     await workbench.screenshot('rust-found');
   });
 
   it('goes back by a double click and by keys, and on from there', async () => {
-    await workbench.row(1).dblclick();
-    await workbench.currentRow(1).waitFor();
+    await workbench.timeline.row(1).dblclick();
+    await workbench.timeline.currentRow(1).waitFor();
     await shows(1);
-    await workbench.select(2);
+    await workbench.timeline.select(2);
     await workbench.press('Enter');
-    await workbench.currentRow(2).waitFor();
+    await workbench.timeline.currentRow(2).waitFor();
     await shows(2);
-    await workbench.stoppedLine.waitFor();
+    await workbench.editor.stoppedLine.waitFor();
     await workbench.press('F5');
-    await workbench.waitForVariable('boarding', '25');
+    await workbench.debug.waitForVariable('boarding', '25');
     await workbench.screenshot('rust-branch');
   });
 
   it('asks what if by keys, and shows the outcomes side by side', async () => {
-    await workbench.select(2);
+    await workbench.timeline.select(2);
     await workbench.press('b');
-    await workbench.inputTitled('Branch from snapshot 2 with').waitFor();
+    await workbench.quickInput.titled('Branch from snapshot 2 with').waitFor();
     await workbench.page.keyboard.insertText('ferry.aboard = 1000');
     await workbench.press('Enter');
-    await workbench.inputTitled('Branch from snapshot 2 with ferry.aboard = 1000').waitFor();
-    await workbench.pickByKeys('next breakpoint');
+    await workbench.quickInput.titled('Branch from snapshot 2 with ferry.aboard = 1000').waitFor();
+    await workbench.quickInput.pickByKeys('next breakpoint');
     const told = workbench.notification('With ferry.aboard = 1000 at snapshot 2, the program stands at ferry::call_at');
     await told.waitFor();
     await shows(3);
     await told.getByText('Compare', { exact: true }).click();
-    await workbench.diffLine('original', 'aboard: 45').first().waitFor();
-    await workbench.diffLine('modified', 'aboard: 1025').first().waitFor();
+    await workbench.editor.diffLine('original', 'aboard: 45').first().waitFor();
+    await workbench.editor.diffLine('modified', 'aboard: 1025').first().waitFor();
     await workbench.screenshot('rust-branch-compared');
   });
 
   for (const how of ['mouse', 'keys']) {
     it(`shows the frames of a moment, and those of a thread that has ended since, by ${how}`, async () => {
-      await workbench.expandPane('Watch', false);
-      await workbench.expandPane('Call Stack', true);
-      const present = await workbench.threadsShown(2);
-      await workbench.whileViewing(1, how, async () => {
-        await workbench.callStackRows.filter({ hasText: 'Viewing snapshot 1' }).waitFor();
-        const [first, second] = await workbench.threadsShown(2);
+      await workbench.debug.expandPane('Watch', false);
+      await workbench.debug.expandPane('Call Stack', true);
+      const present = await workbench.debug.threadsShown(2);
+      await workbench.timeline.whileViewing(1, how, async () => {
+        await workbench.debug.callStackRows.filter({ hasText: 'Viewing snapshot 1' }).waitFor();
+        const [first, second] = await workbench.debug.threadsShown(2);
         expect(first).to.equal(present[0]);
         expect(second).to.not.equal(present[1]);
-        await workbench.selectFrame(second, 'ferry::ring', how);
-        await workbench.waitForVariable('strokes', '2');
-        await workbench.showsFrameAt(...linesOfRing());
+        await workbench.debug.selectFrame(second, 'ferry::ring', how);
+        await workbench.debug.waitForVariable('strokes', '2');
+        await workbench.editor.showsFrameAt(...linesOfRing());
         await workbench.screenshot(`rust-frames-by-${how}`);
       });
       await shows(3);
-      await workbench.callStackRows.filter({ hasText: 'Back in the present' }).waitFor();
-      expect(await workbench.threadsShown(2)).to.deep.equal(present);
+      await workbench.debug.callStackRows.filter({ hasText: 'Back in the present' }).waitFor();
+      expect(await workbench.debug.threadsShown(2)).to.deep.equal(present);
     });
   }
 
   it('shows the bytes of a moment, and those of the present again', async () => {
-    await workbench.expandPane('Call Stack', false);
-    await workbench.addWatch('&ferry.aboard');
-    await workbench.viewMemory(workbench.watch('&ferry.aboard'));
-    await workbench.showsBytes('01 04 00 00');
+    await workbench.debug.expandPane('Call Stack', false);
+    await workbench.debug.addWatch('&ferry.aboard');
+    await workbench.debug.viewMemory(workbench.debug.watch('&ferry.aboard'));
+    await workbench.editor.showsBytes('01 04 00 00');
     for (const [id, how, bytes] of [[1, 'mouse', '05 00 00 00'], [2, 'keys', '14 00 00 00']]) {
-      await workbench.whileViewing(id, how, async () => {
-        await workbench.showsBytes(bytes);
+      await workbench.timeline.whileViewing(id, how, async () => {
+        await workbench.editor.showsBytes(bytes);
         await shows(id);
         await workbench.screenshot(`rust-memory-by-${how}`);
       });
-      await workbench.showsBytes('01 04 00 00');
+      await workbench.editor.showsBytes('01 04 00 00');
     }
   });
 
   it('shows the instructions of a moment, and those of the present again', async () => {
     const line = workbench.lineOf(mark, file);
-    await workbench.toolbarButton('Step Over').click();
-    await workbench.stopsAt(line + 1);
-    await workbench.commandByKeys('Open Disassembly View');
-    await workbench.disassembles(line + 1);
+    await workbench.debug.button('Step Over').click();
+    await workbench.editor.stopsAt(line + 1);
+    await workbench.quickInput.commandByKeys('Open Disassembly View');
+    await workbench.editor.disassembles(line + 1);
     for (const how of ['mouse', 'keys']) {
-      await workbench.whileViewing(1, how, async () => {
-        await workbench.disassembles(line);
+      await workbench.timeline.whileViewing(1, how, async () => {
+        await workbench.editor.disassembles(line);
         await shows(1);
         await workbench.screenshot(`rust-instructions-by-${how}`);
       });
-      await workbench.disassembles(line + 1);
+      await workbench.editor.disassembles(line + 1);
     }
     // As long as it is open it shows every stop.
-    await workbench.commandByKeys('View: Close All Editors');
+    await workbench.quickInput.commandByKeys('View: Close All Editors');
     await workbench.page.locator('.disassembly-view').waitFor({ state: 'detached' });
     await workbench.press('Shift+F5');
-    await workbench.debugToolbar.waitFor({ state: 'hidden' });
+    await workbench.debug.toolbar.waitFor({ state: 'hidden' });
   });
 
   const question = (id) => workbench.notification(`Restoring snapshot ${id} does not bring everything back.`);
   const stepBackTo = async (id, answer) => {
-    await workbench.stoppedLine.waitFor();
-    await workbench.toolbarButton('Step Back').click();
+    await workbench.editor.stoppedLine.waitFor();
+    await workbench.debug.button('Step Back').click();
     if (answer) await question(id).getByText(answer).click();
-    await workbench.currentRow(id).waitFor();
+    await workbench.timeline.currentRow(id).waitFor();
     await shows(1);
   };
   const goOnTo = async (id, call) => {
-    await workbench.stoppedLine.waitFor();
+    await workbench.editor.stoppedLine.waitFor();
     await workbench.press('F5');
-    await workbench.currentRow(id).waitFor();
+    await workbench.timeline.currentRow(id).waitFor();
     await shows(call);
   };
 
   it('takes snapshots at every stop where it is told to', async () => {
-    await workbench.commandByKeys('Debug: Select and Start Debugging');
-    await workbench.pickByKeys('With a radio');
-    await workbench.currentRow(1).waitFor();
+    await workbench.quickInput.commandByKeys('Debug: Select and Start Debugging');
+    await workbench.quickInput.pickByKeys('With a radio');
+    await workbench.timeline.currentRow(1).waitFor();
     await shows(1);
-    await workbench.stoppedLine.waitFor();
+    await workbench.editor.stoppedLine.waitFor();
     await workbench.press('F10');
-    await workbench.currentRow(2).waitFor();
-    expect(await workbench.description(2)).to.include(' · step · ');
+    await workbench.timeline.currentRow(2).waitFor();
+    expect(await workbench.timeline.description(2)).to.include(' · step · ');
     // What is pinned stays, whatever is evicted.
-    await workbench.rowAction(2, 'Pin');
-    await workbench.row(2).locator('.badge.pin').waitFor();
+    await workbench.timeline.pressButton(2, 'Pin');
+    await workbench.timeline.row(2).locator('.badge.pin').waitFor();
     await shows(1);
     await goOnTo(3, 2);
   });
 
   it('asks before a restore that does not bring everything back, until told not to in this session', async () => {
-    await workbench.stoppedLine.waitFor();
-    await workbench.toolbarButton('Step Back').click();
+    await workbench.editor.stoppedLine.waitFor();
+    await workbench.debug.button('Step Back').click();
     await question(2).waitFor();
     expect(await question(2).innerText()).to.match(/Since the snapshot 12 bytes went to 127\.0\.0\.1/);
     await workbench.screenshot('rust-consent');
     await question(2).getByText('Restore anyway').click();
-    await workbench.currentRow(2).waitFor();
+    await workbench.timeline.currentRow(2).waitFor();
     await shows(1);
     await goOnTo(4, 2);
     await stepBackTo(2, "Restore, don't ask again in this session");

@@ -19,15 +19,15 @@ const userSettings = {
 const workbench = await openWorkbench({ userSettings });
 try {
   const stopAt = async (id) => {
-    await workbench.currentRow(id).waitFor();
-    await workbench.stoppedLine.waitFor();
+    await workbench.timeline.currentRow(id).waitFor();
+    await workbench.editor.stoppedLine.waitFor();
     // A key pressed while VS Code still reads the stack is lost.
     await workbench.page.waitForTimeout(800);
   };
   const name = async (id, label) => {
-    await workbench.select(id);
+    await workbench.timeline.select(id);
     await workbench.press('F2');
-    await workbench.typeIntoInput(label);
+    await workbench.quickInput.type(label);
   };
 
   const picture = async (name) => {
@@ -37,13 +37,13 @@ try {
     await workbench.page.screenshot({ path: path.join(pictures, `${name}.png`) });
   };
 
-  await workbench.openFile('warehouse.cpp');
+  await workbench.editor.openFile('warehouse.cpp');
   for (const text of [evening, perOrder]) {
-    await workbench.goToLine(workbench.lineOf(text));
-    await workbench.toggleBreakpoint(text);
+    await workbench.editor.goToLine(workbench.lineOf(text));
+    await workbench.editor.toggleBreakpoint(text);
   }
-  await workbench.showDebugView();
-  for (const pane of ['Watch', 'Breakpoints', 'Call Stack']) await workbench.expandPane(pane, false);
+  await workbench.debug.show();
+  for (const pane of ['Watch', 'Breakpoints', 'Call Stack']) await workbench.debug.expandPane(pane, false);
   await workbench.press('F5');
   await stopAt(1);
   await workbench.makeRoom({ top: 420, right: 640 });
@@ -52,28 +52,28 @@ try {
     await stopAt(id);
   }
   await name(9, 'evening: 10 pieces are missing');
-  await workbench.rowAction(9, 'Pin');
+  await workbench.timeline.pressButton(9, 'Pin');
   await name(5, '70 bolts, but room for 60');
-  await workbench.rowAction(5, 'Restore');
+  await workbench.timeline.pressButton(5, 'Restore');
   await stopAt(5);
-  await workbench.setVariable('shelf', 'room', '100');
+  await workbench.debug.setVariable('shelf', 'room', '100');
   await workbench.press('F5');
   await stopAt(10);
   await workbench.press('F5');
   await stopAt(11);
-  await workbench.variable('order').click();
-  await workbench.variable('number').waitFor();
+  await workbench.debug.variable('order').click();
+  await workbench.debug.variable('number').waitFor();
   await picture('timeline');
-  await workbench.variable('order').click();
-  await workbench.rowMenu(9, 'Select for compare');
-  await workbench.rowMenu(11, 'Compare with selected');
-  await workbench.tab('Snapshot 9 ↔ Snapshot 11').waitFor();
-  await workbench.diffLine('modified', 'booked_').first().waitFor();
+  await workbench.debug.variable('order').click();
+  await workbench.timeline.chooseFromMenu(9, 'Select for compare');
+  await workbench.timeline.chooseFromMenu(11, 'Compare with selected');
+  await workbench.editor.tab('Snapshot 9 ↔ Snapshot 11').waitFor();
+  await workbench.editor.diffLine('modified', 'booked_').first().waitFor();
   await picture('compare');
-  await workbench.command('View: Close Editor');
-  await workbench.command('Rollpoint: Show history');
-  await workbench.typeIntoInput('shelf.pieces');
-  await workbench.timeline.getByText('History of shelf.pieces').waitFor();
+  await workbench.quickInput.command('View: Close Editor');
+  await workbench.quickInput.command('Rollpoint: Show history');
+  await workbench.quickInput.type('shelf.pieces');
+  await workbench.timeline.page.getByText('History of shelf.pieces').waitFor();
   await picture('history');
 } catch (error) {
   await workbench.screenshot('failed-readme');

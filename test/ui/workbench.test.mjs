@@ -21,19 +21,19 @@ describe('the window, before a session', () => {
   });
 
   it('shows the view Snapshots, which says what it is for', async () => {
-    await workbench.openFile('warehouse.cpp');
-    await workbench.showDebugView();
-    await workbench.expandPane('Snapshots', true);
-    await workbench.timeline.getByText('Restore one to go on from that moment').waitFor();
-    await workbench.timeline.getByText('Start debugging').waitFor();
+    await workbench.editor.openFile('warehouse.cpp');
+    await workbench.debug.show();
+    await workbench.debug.expandPane('Snapshots', true);
+    await workbench.timeline.page.getByText('Restore one to go on from that moment').waitFor();
+    await workbench.timeline.page.getByText('Start debugging').waitFor();
     await workbench.screenshot('welcome');
   });
 
   it('offers no command that makes no sense yet', async () => {
-    await workbench.openPalette('Rollpoint');
+    await workbench.quickInput.openPalette('Rollpoint');
     await workbench.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
-    expect(await workbench.paletteRow('Rollpoint: Take snapshot').count()).to.equal(0);
-    expect(await workbench.paletteRow('Rollpoint: Restore snapshot').count()).to.equal(0);
+    expect(await workbench.quickInput.row('Rollpoint: Take snapshot').count()).to.equal(0);
+    expect(await workbench.quickInput.row('Rollpoint: Restore snapshot').count()).to.equal(0);
     await workbench.press('Escape');
   });
 
@@ -41,8 +41,8 @@ describe('the window, before a session', () => {
     const texts = read('package.nls.json');
     const text = (key) => texts[key.slice(1, -1)];
     const [{ title, steps }] = read('package.json').contributes.walkthroughs;
-    await workbench.commandByKeys('Welcome: Open Walkthrough');
-    await workbench.pickByKeys(text(title));
+    await workbench.quickInput.commandByKeys('Welcome: Open Walkthrough');
+    await workbench.quickInput.pickByKeys(text(title));
     for (const [index, step] of steps.entries()) {
       if (index > 0) await workbench.press('ArrowDown');
       const shown = workbench.step(text(step.title));
@@ -81,23 +81,23 @@ describe('the window, before a session', () => {
       await needed.waitFor({ state: 'detached' });
     }
     await press('Say what to debug', 'Open the sample project');
-    await workbench.inputTitled('Where is the folder rollpoint-sample to be?').waitFor();
+    await workbench.quickInput.titled('Where is the folder rollpoint-sample to be?').waitFor();
     await workbench.page.locator('.quick-input-widget .monaco-button', { hasText: 'Copy the sample here' }).waitFor();
     await workbench.screenshot('sample-where');
     await workbench.press('Escape');
-    await workbench.inputTitled('Where is the folder').waitFor({ state: 'hidden' });
+    await workbench.quickInput.titled('Where is the folder').waitFor({ state: 'hidden' });
     await press('See the snapshots', 'Show snapshots');
-    await workbench.timeline.locator('#empty-button:focus').waitFor();
+    await workbench.timeline.page.locator('#empty-button:focus').waitFor();
     await press('Say what to debug', 'Open launch.json');
-    await workbench.tab('launch.json').waitFor();
+    await workbench.editor.tab('launch.json').waitFor();
   });
 
   it('offers its snippets in launch.json', async () => {
     const { configurationSnippets } = read('package.json').contributes.debuggers[0];
     const texts = read('package.nls.json');
     const offered = workbench.page.locator('.suggest-widget .monaco-list-row');
-    await workbench.openFile('launch.json');
-    await workbench.goToLine(workbench.lineOf('"configurations"', '.vscode/launch.json'));
+    await workbench.editor.openFile('launch.json');
+    await workbench.editor.goToLine(workbench.lineOf('"configurations"', '.vscode/launch.json'));
     await workbench.press('End', 'Enter');
     await workbench.page.keyboard.type('Rollpoint');
     for (const { label } of configurationSnippets) {
@@ -137,23 +137,23 @@ describe('a start that cannot work', () => {
   it('says what is missing, and builds and debugs when asked to', async () => {
     // Without launch.json, so F5 goes by the open file; nothing is built yet.
     rmSync(path.join(workbench.folder, '.vscode/launch.json'));
-    await workbench.openFile('warehouse.cpp');
-    await workbench.goToLine(workbench.lineOf('break here'));
-    await workbench.toggleBreakpoint('break here');
+    await workbench.editor.openFile('warehouse.cpp');
+    await workbench.editor.goToLine(workbench.lineOf('break here'));
+    await workbench.editor.toggleBreakpoint('break here');
     await workbench.press('Control+Shift+D');
     await workbench.page.locator('.welcome-view-content', { hasText: 'Rollpoint keeps snapshots' }).getByText('First steps with Rollpoint').click();
     await workbench.step('Check for gdb').waitFor();
     await workbench.screenshot('debug-welcome');
     await workbench.page.locator('.tab', { hasText: 'warehouse.cpp' }).click();
-    await workbench.tab('warehouse.cpp').waitFor();
+    await workbench.editor.tab('warehouse.cpp').waitFor();
     await workbench.press('F5');
     const message = workbench.notification('No program was found for warehouse.cpp');
-    await workbench.chooseDebugger('Rollpoint', message);
+    await workbench.quickInput.chooseDebugger('Rollpoint', message);
     await workbench.screenshot('not-built');
     await message.getByText('Build and debug').click();
-    await workbench.stopsAt(workbench.lineOf('break here'));
+    await workbench.editor.stopsAt(workbench.lineOf('break here'));
     await workbench.press('Shift+F5');
-    await workbench.debugToolbar.waitFor({ state: 'hidden' });
+    await workbench.debug.toolbar.waitFor({ state: 'hidden' });
   });
 });
 
@@ -167,16 +167,16 @@ describe('a folder that is not trusted', () => {
 
   it('shows the view, and VS Code asks for trust before it debugs', async () => {
     await workbench.page.locator('.statusbar-item', { hasText: 'Restricted Mode' }).waitFor();
-    await workbench.openFile('warehouse.cpp');
-    await workbench.showDebugView();
-    await workbench.expandPane('Snapshots', true);
-    await workbench.timeline.getByText('Start debugging').waitFor();
+    await workbench.editor.openFile('warehouse.cpp');
+    await workbench.debug.show();
+    await workbench.debug.expandPane('Snapshots', true);
+    await workbench.timeline.page.getByText('Start debugging').waitFor();
     await workbench.press('F5');
     const question = workbench.page.locator('.monaco-dialog-box');
     await question.waitFor();
     expect(await question.innerText()).to.match(/trust/i);
     await workbench.screenshot('not-trusted');
     await workbench.press('Escape');
-    expect(await workbench.debugToolbar.isVisible()).to.equal(false);
+    expect(await workbench.debug.toolbar.isVisible()).to.equal(false);
   });
 });
