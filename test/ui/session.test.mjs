@@ -124,6 +124,18 @@ describe('a session by mouse and keyboard', function () {
     await workbench.debug.waitForVariable('wanted', '40');
   });
 
+  it('does both by keys', async () => {
+    await workbench.timeline.row(9).dblclick();
+    await workbench.timeline.currentRow(9).waitFor();
+    await workbench.debug.waitForVariable('wanted', '25');
+    await workbench.press('Control+Shift+Alt+PageUp');
+    await workbench.timeline.currentRow(8).waitFor();
+    await workbench.debug.waitForVariable('wanted', '55');
+    await workbench.press('Control+Shift+Alt+Home');
+    await workbench.timeline.currentRow(1).waitFor();
+    await workbench.debug.waitForVariable('wanted', '40');
+  });
+
   it('shows an earlier one at a click, while the process stays where it is', async () => {
     const mark = workbench.timeline.page.locator('#mark');
     await workbench.timeline.row(9).dblclick();
